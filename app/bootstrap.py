@@ -48,6 +48,7 @@ from app.application.use_cases.track_interaction import TrackInteraction
 from app.application.use_cases.user_data import UserData
 from app.application.use_cases.write_entities import WriteEntities
 from app.application.viewers import Viewers
+from app.application.workers.chosen_places import ChosenPlaces
 from app.application.workers.database_watcher import DatabaseWatcher
 from app.application.workers.experiments_watcher import ExperimentSource, ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
@@ -283,6 +284,7 @@ def build_workers(
         stopping,
         None if storage.check is None else DatabaseWatcher(feed, storage.check),
         None if experiments is None else ExperimentsWatcher(experiments, updater),
+        None if storage.feed_log is None else ChosenPlaces(storage.impressions),
     )
 
 

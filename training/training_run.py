@@ -15,6 +15,7 @@ from app.domain.entities.model_record import ModelRecord
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.input_stability import InputDistribution
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.repositories.feed_log import FeedSnapshot
@@ -36,6 +37,7 @@ from training.evaluation.prequential import MAX_HELD_OUT, ReplayResult, replay_r
 from training.evaluation.replay_workers import LOCAL_ENGINE
 from training.evaluation.request_ranks import FIELD, RequestRanks
 from training.evaluation.training_engine import TrainingEngine
+from training.learning.calibration import FullChoiceSet
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import ModelConfig
@@ -43,6 +45,10 @@ from training.preprocess import build_interaction_matrix, newest_compared
 from training.replay.replay import Replay
 
 _RANKERS: Final = ("random", *SELECTABLE)
+_INPUT_SETS, _INPUT_PARTS = (
+    300,
+    10,
+)  # choice sets whose inputs are described, and their parts in order of time
 _MAX_HOLDOUT_USERS: Final = 500
 
 
@@ -113,14 +119,16 @@ def train(
     }
     stopwatch.lap("figures")
     fit: FitResult | None = None
+    inputs: InputDistribution | None = None
     if config.ranker == LEARNED:
-        examples = result.examples
-        fit = select_model(examples.choice_sets(), examples.full_choice_sets(), options.learning)
+        full = result.examples.full_choice_sets()
+        fit = select_model(result.examples.choice_sets(), full, options.learning)
+        inputs = _input_distribution(full)
         metrics["log_likelihood"] = fit.tried
     stopwatch.lap("learn")
     progress("fit", 1, 2)
     simple = FORMULA if fit else config.ranker
-    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics, simple)
+    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics, simple, inputs)
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
@@ -136,10 +144,11 @@ def fit_served_model(
     choice_model: ChoiceModel | None,
     metrics: dict[str, Any],
     simple_ranking: str = FORMULA,
+    inputs: InputDistribution | None = None,
 ) -> ServedModel:
     """Fit the neighbour model and the text space, and add the trending posts.
 
-    `simple_ranking` serves without a `choice_model`.
+    `simple_ranking` serves without a `choice_model`, and `inputs` is the distribution of the inputs of one.
     """
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting, limits=ranking.lists)
     text_space = TextSpace.fit(timeline.first_texts())
@@ -165,7 +174,17 @@ def fit_served_model(
         position=feed.position,
         figures=metrics,
         simple_ranking=simple_ranking,
+        inputs=inputs,
     )
+
+
+def _input_distribution(full: Sequence[FullChoiceSet]) -> InputDistribution | None:
+    """The distribution of the inputs of full choice sets, which are in order of time; None if they are few."""
+    inputs = [one.inputs for one in full[:: max(len(full) // _INPUT_SETS, 1)]]
+    if len(inputs) < _INPUT_PARTS:
+        return None
+    parts = np.array_split(np.arange(len(inputs)), _INPUT_PARTS)
+    return InputDistribution.of([np.concatenate([inputs[one] for one in part], axis=1) for part in parts])
 
 
 def _evaluate(

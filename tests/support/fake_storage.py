@@ -476,6 +476,9 @@ class InMemoryImpressions:
         self._tables.pages = [row for row in self._tables.pages if row.page.shown_at.date() >= oldest]
         return sum(day < oldest for day in days)
 
+    def chosen_places(self, since: datetime | None) -> tuple[Mapping[str, Mapping[int, int]], datetime]:
+        return {}, datetime.now(UTC)  # events in memory have no request
+
     def reach(self, author_id: UUID) -> Sequence[PostReach]:
         tables = self._tables
         tables.begin()

@@ -1,7 +1,7 @@
 """Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
 
@@ -42,6 +42,9 @@ class ServiceState:
     warnings          tables of which the feed shows nothing, and workers that stopped
     stopped_workers   names of the background threads that ended, though the service runs
     experiments_failing  EXPERIMENTS_FILE cannot be used, and the experiments of before run
+    input_stability   population stability index of each input of the model; empty before enough rankings
+    usual_stability   the largest index of each input in a part of the training
+    chosen_places     version of the model -> place on a page -> events that chose the post there
     snapshot_*        of the last snapshot of the state; None before this process stored one
     """
 
@@ -69,6 +72,9 @@ class ServiceState:
     snapshot_bytes: int | None = None
     snapshot_failures: int = 0
     experiments_failing: bool = False
+    input_stability: Mapping[str, float] = field(default_factory=dict)
+    usual_stability: Mapping[str, float] = field(default_factory=dict)
+    chosen_places: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
 
     @property
     def model_loaded(self) -> bool:
@@ -105,7 +111,7 @@ class GetHealthStatus:
         created = state.model_created_at
         age_seconds = None if created is None else max(0.0, (now - created).total_seconds())
         return HealthStatus(
-            **{field.name: getattr(state, field.name) for field in fields(state)},
+            **{one.name: getattr(state, one.name) for one in fields(state)},
             status="degraded" if state.degraded else "healthy",
             timestamp=now,
             model_age_seconds=age_seconds,

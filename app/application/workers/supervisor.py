@@ -10,6 +10,7 @@ import structlog
 
 from app.application.live_feed import LiveFeed
 from app.application.use_cases.get_health_status import Database, Reconciliation, ServiceState
+from app.application.workers.chosen_places import READ_SECONDS, ChosenPlaces
 from app.application.workers.database_watcher import CHECK_SECONDS, DatabaseWatcher
 from app.application.workers.experiments_watcher import ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
@@ -42,6 +43,7 @@ class WorkerSupervisor:
     snapshot_writer    None without a database, or if no snapshots are stored
     database_watcher   None without a database
     experiments_watcher  None without a file of experiments
+    chosen_places     counts where users choose posts; None if pages are not saved
     stopping           also ends long reads of the log
     """
 
@@ -59,6 +61,7 @@ class WorkerSupervisor:
     stopping: threading.Event
     database_watcher: DatabaseWatcher | None = None
     experiments_watcher: ExperimentsWatcher | None = None
+    chosen_places: ChosenPlaces | None = None
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -109,6 +112,7 @@ class WorkerSupervisor:
         snapshots = self.snapshot_writer
         stored = None if snapshots is None else snapshots.last
         experiments = self.experiments_watcher
+        stability = feed.ranker.pipeline.stability
         return ServiceState(
             ready=True,
             has_controls=feed.has_controls,
@@ -134,6 +138,9 @@ class WorkerSupervisor:
             snapshot_bytes=None if stored is None else stored.size_bytes,
             snapshot_failures=snapshots.failures if snapshots else 0,
             experiments_failing=experiments.is_failing if experiments else False,
+            input_stability=stability.index() if stability else {},
+            usual_stability=stability.usual() if stability else {},
+            chosen_places=self.chosen_places.counts if self.chosen_places else {},
         )
 
     def _database(self) -> Database:
@@ -159,14 +166,16 @@ class WorkerSupervisor:
             yield "log-follower", self.follower.poll_log, self.intervals.log_seconds
             yield "feed-warnings", self.follower.look_for_warnings, self.intervals.reconcile_seconds
             yield "outbox-purge", self.follower.purge_outbox, self.intervals.purge_seconds
-        if self.database_watcher is not None:
-            yield "database-watcher", self.database_watcher.run, CHECK_SECONDS
-        if self.reconciler is not None:
-            yield "reconciler", self.reconciler.run, self.intervals.reconcile_seconds
-        if self.evictor is not None:
-            yield "post-evictor", self.evictor.run, self.intervals.eviction_seconds
-        if self.user_evictor is not None:
-            yield "user-evictor", self.user_evictor.run, self.intervals.user_eviction_seconds
+        for name, worker, pause_seconds in (
+            ("database-watcher", self.database_watcher, CHECK_SECONDS),
+            ("reconciler", self.reconciler, self.intervals.reconcile_seconds),
+            ("post-evictor", self.evictor, self.intervals.eviction_seconds),
+            ("user-evictor", self.user_evictor, self.intervals.user_eviction_seconds),
+            ("chosen-places", self.chosen_places, READ_SECONDS),
+            ("snapshot-writer", self.snapshot_writer, _FIRST_SNAPSHOT_SECONDS),
+        ):
+            if worker is not None:
+                yield name, worker.run, pause_seconds
         yield "model-watcher", self.watcher.check_for_new_model, self.intervals.registry_seconds
         if self.experiments_watcher is not None:
             yield "experiments-watcher", self.experiments_watcher.check, self.intervals.registry_seconds
@@ -174,8 +183,6 @@ class WorkerSupervisor:
             yield "write-behind", self.writer.save_pending, MIN_PAUSE_SECONDS
         if self.impression_writer is not None:
             yield "impression-writer", self.impression_writer.save_pending, MIN_PAUSE_SECONDS
-        if self.snapshot_writer is not None:
-            yield "snapshot-writer", self.snapshot_writer.run, _FIRST_SNAPSHOT_SECONDS
 
     def _repeat(self, work: Callable[[], float | None], pause_seconds: float) -> None:
         next_pause = pause_seconds

@@ -58,7 +58,7 @@ class LearnedScorer:
             log_share = utility[at] - (utility.max() + np.log(values.sum()))
             return self._explanations(context, rows[at], inputs[:, at], log_share)
 
-        return Scored(values, grounds, explanations)
+        return Scored(values, grounds, explanations, inputs)
 
     def _inputs(self, context: RankingContext, rows: Rows) -> NDArray[np.float32]:
         return user_features.matrix(context, rows, impressions=self._impressions)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.entities import Reason
 from app.domain.feed.interests import NO_INTERESTS
 from app.domain.feed.row_set import RowSet
+from app.domain.ranking.input_stability import InputStability
 from app.domain.ranking.interest_factor import InterestFactor
 from app.domain.ranking.not_interested import NotInterested
 from app.domain.ranking.sink import ImpressionSink
@@ -74,7 +75,10 @@ class Page:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedPipeline:
-    """Collects candidates, filters and scores them, and selects pages."""
+    """Collects candidates, filters and scores them, and selects pages.
+
+    stability  samples the inputs of the rankings; None if nobody compares them with those of training
+    """
 
     sources: Sequence[CandidateSource]
     filters: Sequence[EligibilityFilter]
@@ -84,6 +88,7 @@ class FeedPipeline:
     not_interested: NotInterested = field(default_factory=NotInterested)
     sink: ImpressionSink = field(default_factory=ImpressionSink)
     interests: InterestFactor = field(default_factory=InterestFactor)
+    stability: InputStability | None = None
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
@@ -113,6 +118,8 @@ class FeedPipeline:
         self.observer.observe("sources", sourced - started)
         self.observer.observe("filter", filtered - sourced)
         self.observer.observe("score", perf_counter() - filtered)
+        if self.stability is not None and ranked.scored is not None and ranked.scored.inputs is not None:
+            self.stability.record(ranked.scored.inputs)
         return ranked
 
     def rank_posts(self, context: RankingContext, rows: Rows) -> RankedList:

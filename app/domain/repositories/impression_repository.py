@@ -11,6 +11,8 @@ from app.domain.feed.shown_pages import ShownPage
 
 MAX_REACH_POSTS = 100
 """Posts in the reach of an author, the newest."""
+MAX_CHOICE_HOURS = 24
+"""Later events are not joined with the page that they came from."""
 MAX_REACH_EVENTS = 10_000
 """Events of one post that its reach counts."""
 
@@ -47,6 +49,13 @@ class ImpressionRepository(Protocol):
         """Prepare the store for the pages of the next days, and drop days older than `keep_days`; return how many.
 
         Counts of experiments that are older than a year are removed.
+        """
+
+    def chosen_places(self, since: datetime | None) -> tuple[Mapping[str, Mapping[int, int]], datetime]:
+        """How many events chose a post of a ranked page, by version of the model and place on the page, from 1.
+
+        Views are no choices. The events are those that were stored after `since`, none if it is None, and within
+        MAX_CHOICE_HOURS of their page. Also returns the value of `since` for the next call.
         """
 
     def reach(self, author_id: UUID) -> Sequence[PostReach]:

@@ -44,11 +44,13 @@ class Scored:
     values        (n,) in [0, 1], comparable within one response
     grounds       positions in `values` -> why each post is shown
     explanations  positions in `values` -> the parts of each score, for `explain`
+    inputs        (n_inputs, n) inputs of the trained model; None if no trained model gave the scores
     """
 
     values: NDArray[np.float64]
     grounds: Callable[[Rows], Grounds]
     explanations: Callable[[Rows], list[dict[str, Any]]]
+    inputs: NDArray[np.float32] | None = None
 
 
 class Scorer(Protocol):

@@ -1,7 +1,7 @@
 """ImpressionRepository over PostgreSQL."""
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
@@ -16,7 +16,12 @@ from app.domain.entities import INTERACTION_TYPES, Impression
 from app.domain.errors import UnknownUser
 from app.domain.feed.impressions import MAX_PER_USER
 from app.domain.feed.shown_pages import ShownPage
-from app.domain.repositories.impression_repository import MAX_REACH_EVENTS, MAX_REACH_POSTS, PostReach
+from app.domain.repositories.impression_repository import (
+    MAX_CHOICE_HOURS,
+    MAX_REACH_EVENTS,
+    MAX_REACH_POSTS,
+    PostReach,
+)
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
 from app.infrastructure.database.tombstones import NO_TOMBSTONES, Tombstones
@@ -81,6 +86,20 @@ CROSS JOIN LATERAL (
 ORDER BY p.created_at DESC, p.seq DESC
 """
 
+# `created_at` is the time at which a transaction begins; it has ended 30 s later. After an outage, the events of the
+# last hour are counted.
+CHOICES_UNTIL_STATEMENT: Final = "SELECT now() - interval '30 seconds'"
+CHOSEN_STATEMENT: Final = f"""
+SELECT coalesce(i.model_version, 'none'), array_position(i.posts, p.seq::integer), count(*)
+FROM {{user_interaction}} e
+JOIN {{feed_posts}} p ON p.id = e.post_id
+JOIN {{impression}} i ON i.user_id = e.user_id AND i.request_id = e.request_id AND p.seq::integer = ANY (i.posts)
+WHERE e.created_at > greatest(%(since)s, %(until)s - interval '1 hour') AND e.created_at <= %(until)s
+    AND e.interaction_type <> 'view' AND i.mode = 'ranked'
+    AND i.time > %(since)s - interval '{MAX_CHOICE_HOURS} hours' AND i.time <= %(until)s
+GROUP BY 1, 2
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class SqlImpressionRepository(SqlRepository):
@@ -143,6 +162,18 @@ class SqlImpressionRepository(SqlRepository):
             statement = f"SELECT {self.schema['feed_experiment_purge']}(%s)"
             connection.exec_driver_sql(statement, (EXPERIMENT_DAYS,))
         return dropped
+
+    def chosen_places(self, since: datetime | None) -> tuple[Mapping[str, Mapping[int, int]], datetime]:
+        with self.transaction() as connection:
+            until: datetime = connection.exec_driver_sql(CHOICES_UNTIL_STATEMENT).scalar_one()
+            found: dict[str, dict[int, int]] = {}
+            if since is not None:
+                times = {"since": since, "until": until}
+                for version, place, count in connection.exec_driver_sql(
+                    CHOSEN_STATEMENT.format_map(self.schema), times
+                ):
+                    found.setdefault(version, {})[place] = count
+        return found, until
 
     def reach(self, author_id: UUID) -> Sequence[PostReach]:
         with self.transaction(snapshot=True) as connection:

@@ -19,6 +19,7 @@ from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES
 from app.domain.feed.trending_posts import MAX_TRENDING_POSTS, TrendingPosts
 from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.input_stability import BINS, InputDistribution
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, SIMPLE_RANKINGS
 from app.domain.repositories.feed_log import LogPosition
@@ -47,6 +48,7 @@ def check_structure(artifact: _Parts) -> None:
         "position": _check_position,
         "figures": lambda parts: _require(type(parts["figures"]) is dict),
         "simple_ranking": _check_simple_ranking,
+        "inputs": _check_inputs,
     }
     for part, check in checks.items():
         try:
@@ -168,6 +170,19 @@ def _check_position(parts: _Parts) -> None:
 
 def _check_simple_ranking(parts: _Parts) -> None:
     _require(parts.get("simple_ranking", FORMULA) in SIMPLE_RANKINGS)  # earlier versions wrote none
+
+
+def _check_inputs(parts: _Parts) -> None:
+    inputs = parts.get("inputs")  # earlier versions wrote none
+    if inputs is None:
+        return
+    _require(inputs.keys() == {one.name for one in fields(InputDistribution)})
+    n_inputs = len(parts["choice"]["names"])
+    edges = _check_array(inputs["edges"], "f", (n_inputs, BINS - 1))
+    _require((np.diff(edges) >= 0).all())
+    shares = _check_array(inputs["shares"], "f", (n_inputs, BINS))
+    _require((shares >= 0).all() and np.allclose(shares.sum(axis=1), 1.0))
+    _check_array(inputs["usual"], "f", (n_inputs,))
 
 
 def _check_texts(texts: object) -> None:

@@ -15,6 +15,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.trending_posts import TrendingPosts
 from app.domain.ranking.assembly import ranking_pipeline
 from app.domain.ranking.choice_model import ChoiceModel
+from app.domain.ranking.input_stability import InputDistribution, InputStability
 from app.domain.ranking.model_interface import NO_CHANGES
 from app.domain.ranking.options import FormulaWeights, RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
@@ -44,6 +45,7 @@ class ServedModel:
     sizes                 numbers of `users`, `posts` and counted `interactions` of the feed that it was trained on
     position              position in the log after this feed; None for a feed that was read from files
     figures               results of the evaluation
+    inputs                distribution of the choice model's inputs in training; None in models of earlier versions
     simple_ranking        a name of SIMPLE_RANKINGS; it serves without a `choice_model`
     """
 
@@ -58,6 +60,7 @@ class ServedModel:
     position: LogPosition | None
     figures: dict[str, Any]
     simple_ranking: str = FORMULA
+    inputs: InputDistribution | None = None
 
     def to_artifact(self) -> dict[str, Any]:
         """The content of the artefact: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
@@ -75,6 +78,7 @@ class ServedModel:
             "position": None if self.position is None else asdict(self.position),
             "figures": self.figures,
             "simple_ranking": self.simple_ranking,
+            "inputs": None if self.inputs is None else asdict(self.inputs),
         }
 
     @classmethod
@@ -104,6 +108,9 @@ class ServedModel:
                 position=LogPosition(**artifact["position"]) if artifact["position"] else None,
                 figures=artifact["figures"],
                 simple_ranking=artifact.get("simple_ranking", FORMULA),  # earlier versions wrote none
+                inputs=InputDistribution(**inputs)
+                if (inputs := artifact.get("inputs"))
+                else None,  # nor these
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
             raise InvalidArtifact(
@@ -138,6 +145,11 @@ class ServedModel:
             max_events=MAX_COMPARED_EVENTS,
         )
         try:
-            return ranking_pipeline(options, recommender, self.choice_model, observer, self.simple_ranking)
+            pipeline = ranking_pipeline(
+                options, recommender, self.choice_model, observer, self.simple_ranking
+            )
         except ValueError as error:
             raise InvalidArtifact(str(error)) from error
+        if self.choice_model is None or self.inputs is None:
+            return pipeline
+        return replace(pipeline, stability=InputStability(self.choice_model.names, self.inputs))

@@ -89,6 +89,42 @@ def test_a_page_has_the_variants_of_the_experiments_that_it_counts_in(engine: En
         assert connection.exec_driver_sql(query).scalars().all() == [None, variants]
 
 
+def test_the_places_of_chosen_posts_are_counted_once_by_the_version_of_the_model(engine: Engine) -> None:
+    storage = Storage.on_postgres(engine, PUBLIC)
+    first, second, third = filled(storage)
+    shown_at = datetime.now(UTC) - timedelta(minutes=2)
+    pages = [
+        page("anna", [second, first], at=shown_at),
+        page("bert", [third, first, second], at=shown_at),
+        page("bert", [first, second], request="r2", at=shown_at, mode="newest"),
+    ]
+    storage.impressions.save(pages)
+    _, began = storage.impressions.chosen_places(None)
+    events = [
+        ("anna", "first", "like", "r1"),
+        ("anna", "second", "view", "r1"),
+        ("anna", "third", "like", "r1"),
+        ("bert", "first", "share", "r1"),
+        ("bert", "third", "click", "r1"),
+        ("bert", "second", "like", "r2"),
+        ("bert", "second", "like", "unknown"),
+    ]
+    storage.interactions.record(
+        [
+            replace(did(user, post, kind, at=shown_at), request_id=request)
+            for user, post, kind, request in events
+        ]
+    )
+    with engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE user_interaction SET created_at = now() - interval '31 seconds'")
+
+    chosen, until = storage.impressions.chosen_places(began - timedelta(minutes=5))
+    none, _ = storage.impressions.chosen_places(until)
+
+    assert chosen == {"v1": {1: 1, 2: 2}}
+    assert none == {}
+
+
 @pytest.mark.parametrize(("user", "request_id"), [("bert", "r1"), ("anna", "r2")])
 def test_only_the_users_own_pages_can_be_reported(storage: Storage, user: str, request_id: str) -> None:
     first, *_ = filled(storage)

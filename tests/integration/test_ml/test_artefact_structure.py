@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.assembly import NoObserver
+from app.domain.ranking.input_stability import InputDistribution
 from app.domain.ranking.options import RankingOptions
 from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.ranking_settings import ranking_options
@@ -34,7 +35,11 @@ def good() -> dict[str, Any]:
     assert isinstance(model, ServedModel)
     space = TextSpace(["one", "two"], np.ones(2, np.float32), np.ones((3, 2), np.float32))
     trending = replace(model.trending, vectors=np.ones((len(model.trending.ids), 3), np.float32))
-    return deserialise(serialise(replace(model, text_space=space, trending=trending).to_artifact()))
+    assert model.choice_model is not None
+    random = np.random.default_rng(1)
+    inputs = InputDistribution.of([random.normal(size=(len(model.choice_model.names), 50))])
+    whole = replace(model, text_space=space, trending=trending, inputs=inputs)
+    return deserialise(serialise(whole.to_artifact()))
 
 
 def use(artefact: dict[str, Any]) -> int:
@@ -128,6 +133,10 @@ def test_any_number_in_any_array_is_rejected_or_served(
         ("options", lambda one: one["options"].update(unknown_0x7f=1)),
         ("position", lambda one: one.update(position={"source": "x", "xid": -5})),
         ("sizes", lambda one: one["sizes"].update(users=-1)),
+        ("inputs", lambda one: one["inputs"]["edges"].fill(np.nan)),
+        ("inputs", lambda one: one["inputs"].update(edges=-np.sort(one["inputs"]["edges"]))),
+        ("inputs", lambda one: one["inputs"].update(shares=one["inputs"]["shares"] * 2)),
+        ("inputs", lambda one: one["inputs"].update(shares=one["inputs"]["shares"][:-1])),
     ],
 )
 def test_a_bad_part_is_named(

@@ -1,12 +1,13 @@
 """What operators ask: /health, /livez, /readyz, /metrics."""
 
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from math import inf
+from typing import Any, Final
 
 import orjson
 from fastapi import APIRouter
 from prometheus_client import Metric
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
@@ -18,6 +19,7 @@ from app.presentation.api.server_guard import ServerGuard
 from app.presentation.schemas.health_schema import HealthResponse, ProbeResponse
 from app.shared.monitoring import CONTENT_TYPE, Metrics
 
+_RANK_BOUNDS: Final = (1, 2, 3, 5, 10, 20, 50)
 _METRICS_RESPONSES: dict[int | str, dict[str, Any]] = {
     200: {
         "content": {
@@ -140,6 +142,30 @@ class StateCollector(Collector):
         for name, meaning, value in gauges:
             if value is not None:
                 yield GaugeMetricFamily(name, meaning, value=value)
+        for metric, meaning, of_inputs in (
+            (
+                "ml_input_stability_index",
+                "Population stability index of an input of the model: how far candidates are from training",
+                health.input_stability,
+            ),
+            (
+                "ml_input_stability_usual",
+                "The largest index of the input in a tenth of the training",
+                health.usual_stability,
+            ),
+        ):
+            indices = GaugeMetricFamily(metric, meaning, labels=["input"])
+            for name, index in of_inputs.items():
+                indices.add_metric([name], index)
+            yield indices
+        ranks = HistogramMetricFamily(
+            "ml_chosen_rank",
+            "Place on a ranked page of a post that a user chose, by the version of the model that ranked it",
+            labels=["version"],
+        )
+        for version, by_place in health.chosen_places.items():
+            ranks.add_metric([version], *_histogram(by_place))
+        yield ranks
         if reconciliation is not None:
             differences = GaugeMetricFamily(
                 "ml_reconcile_differences",
@@ -161,3 +187,10 @@ class StateCollector(Collector):
         yield CounterMetricFamily(
             "ml_snapshot_failures", "Snapshots that could not be stored", health.snapshot_failures
         )
+
+
+def _histogram(counts: Mapping[int, int]) -> tuple[list[tuple[str, float]], float]:
+    """The cumulated buckets and the sum of a histogram of places."""
+    bounds = [*map(str, _RANK_BOUNDS), "+Inf"]
+    within = [sum(n for place, n in counts.items() if place <= bound) for bound in (*_RANK_BOUNDS, inf)]
+    return list(zip(bounds, within, strict=True)), sum(place * n for place, n in counts.items())

@@ -99,6 +99,7 @@ def test_without_a_database_only_the_registry_is_watched(database: bool) -> None
         "reconciler",
         "post-evictor",
         "user-evictor",
+        "chosen-places",
         "outbox-purge",
         "feed-warnings",
         "model-watcher",

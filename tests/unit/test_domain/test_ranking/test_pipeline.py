@@ -1,6 +1,6 @@
 """The pipeline collects, filters and scores posts and selects pages."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from hypothesis import given
@@ -67,6 +67,25 @@ def pipeline(sources, scores, selector=None, filters=(), stages=None):
         selector or PageSelector(exploration=0.0),
         stages or ObservedStages(),
     )
+
+
+def test_the_inputs_of_rankings_are_recorded_and_those_of_single_posts_are_not():
+    context, _ = context_of()
+    recorded: list[np.ndarray] = []
+
+    class Recorder:
+        def record(self, inputs):
+            recorded.append(inputs)
+
+    def scorer(context, rows):
+        return replace(FixedScorer((0.5,) * 6)(context, rows), inputs=rows[None].astype(np.float32))
+
+    pipe = replace(pipeline([FixedSource((3, 1))], []), scorer=scorer, stability=Recorder())
+
+    pipe.rank(context)
+    pipe.rank_posts(context, np.array([2]))
+
+    assert [inputs.tolist() for inputs in recorded] == [[[1, 3]]]
 
 
 def test_posts_of_several_sources_are_listed_once_best_first():
