@@ -71,7 +71,11 @@ export class FakeFeedService {
 
   /** Starts to listen. After `stop`, it uses the same port again. */
   async start(): Promise<this> {
-    const server = createServer((request, response) => void this.handle(request, response));
+    const server = createServer((request, response) => {
+      this.handle(request, response).catch((error: unknown) => {
+        if (request.complete) throw error; // else the caller hung up, or `stop` closed the connection
+      });
+    });
     await new Promise<void>((resolve, reject) => {
       server.once("error", reject);
       server.listen(this.port, "127.0.0.1", resolve);
