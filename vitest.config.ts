@@ -31,7 +31,9 @@ export default defineConfig({
     projects: [
       project("client", ["packages/feed-client/tests/*.test.ts"]),
       project("web", ["web/tests/unit/**/*.test.{ts,tsx}"]),
-      project("database", ["web/tests/database/*.test.ts"]),
+      project("database", ["web/tests/database/*.test.ts"], {
+        globalSetup: path.join(WEB, "tests/support/shared-postgres.ts"),
+      }),
       project("package", ["{packages/feed-client,web}/tests/package/*.test.ts"]),
     ],
   },

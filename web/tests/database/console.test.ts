@@ -1,30 +1,27 @@
 /** The queries of the operator console on a real PostgreSQL. */
 import assert from "node:assert/strict";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { beforeAll, describe, it } from "vitest";
 import { ratesByPlace, ratesByReason } from "@/lib/feed/engagement-rate";
 import { timeRange } from "@/lib/feed/time-series";
-import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { isDatabaseAvailable } from "@/lib/repositories/availability.repository";
 import { findPeople } from "@/lib/repositories/discover.repository";
 import { readEngagement } from "@/lib/repositories/engagement-rate.repository";
 import { findUsers } from "@/lib/repositories/user.repository";
-import { Postgres } from "@/tests/support/postgres";
+import { useDatabase } from "@/tests/support/database";
 import { query } from "@/tests/support/query";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 describe("the queries of the operator console", () => {
-  let postgres: Postgres;
+  const database = useDatabase();
   let postIds: string[];
   const nowMs = Date.now();
   const user = userUuid("user-7");
 
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
-    ({ postIds } = await loadSmallFeed(postgres.url));
+    ({ postIds } = await loadSmallFeed(database.url));
     for (const day of [0, 1, 2]) {
       await query("SELECT feed_impression_partition((now() - $1 * interval '1 day')::date)", [day]);
     }
@@ -36,11 +33,6 @@ describe("the queries of the operator console", () => {
     await event("request-1", 1, "view", 0.4); // only seen
     await event("request-2", 2, "share", 0.4);
     await event("request-9", 1, "like", 0.4); // of a page that is not stored
-  });
-  afterAll(async () => {
-    await closeDatabase();
-    delete process.env["DATABASE_URL"];
-    await postgres?.end();
   });
 
   const page = (hoursAgo: number, requestId: string, sources: string, seen: string | null) =>

@@ -11,13 +11,12 @@ import { GET as getFeed } from "@/app/api/feeds/route";
 import { GET as getPosts } from "@/app/api/posts/route";
 import { POST as postForm } from "@/app/api/settings/[form]/route";
 import { GET as getExport } from "@/app/api/settings/export/route";
-import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findInterests, isNewUser } from "@/lib/repositories/interest.repository";
 import { findControlledPeople, findMutedTerms, findSettings } from "@/lib/repositories/settings.repository";
 import { type ControlledPost, POSTS, storeControlledFeed, VIEWER } from "@/tests/support/controlled-feed";
+import { useDatabase } from "@/tests/support/database";
 import { FeedService } from "@/tests/support/feed-service";
-import { Postgres } from "@/tests/support/postgres";
 import { query } from "@/tests/support/query";
 import { sessionCookie } from "@/tests/support/session";
 
@@ -27,7 +26,6 @@ const PAGE_SIZE = 20;
 const NOBODY = "http://127.0.0.1:9";
 const [HIDDEN] = POSTS.filter(({ sensitive }) => !sensitive) as [ControlledPost];
 
-let postgres: Postgres;
 let service: FeedService;
 
 const requestOf = async (path: string, init: { method?: string; body?: string } = {}, user = VIEWER) =>
@@ -184,20 +182,17 @@ const readToEnd = async (list: List): Promise<string[]> =>
   list.next === null || list.ids.length === 0 ? list.ids : [...list.ids, ...(await readToEnd(await list.next()))];
 
 describe("what a user controls", () => {
+  const database = useDatabase();
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
     await storeControlledFeed();
-    service = await FeedService.startWithoutModel(postgres.url, { API_KEYS: API_KEY });
+    service = await FeedService.startWithoutModel(database.url, { API_KEYS: API_KEY });
     process.env["ML_SERVICE_URL"] = service.url;
     process.env["ML_SERVICE_API_KEY"] = API_KEY;
     await submit("reading", Object.entries({ show_sensitive: "on" }));
   });
   afterAll(async () => {
-    await closeDatabase();
-    for (const name of ["DATABASE_URL", "ML_SERVICE_URL", "ML_SERVICE_API_KEY"]) delete process.env[name];
+    for (const name of ["ML_SERVICE_URL", "ML_SERVICE_API_KEY"]) delete process.env[name];
     await service?.end();
-    await postgres?.end();
   });
 
   for (const { name, set, undo, removes } of IS_FULL ? [...CONTROLS, ALL_AT_ONCE] : [ALL_AT_ONCE]) {

@@ -5,20 +5,19 @@
 import assert from "node:assert/strict";
 import { FakeFeedService } from "@feed/client/testing";
 import { NextRequest } from "next/server";
-import { afterAll, beforeAll, describe, it } from "vitest";
+import { beforeAll, describe, it } from "vitest";
 import { GET as getFeed } from "@/app/api/feeds/route";
 import { GET as getReplies } from "@/app/api/posts/[id]/replies/route";
 import { GET as getPosts } from "@/app/api/posts/route";
 import { GET as getUsers } from "@/app/api/users/route";
 import { findSimilarPosts } from "@/app/post/[id]/more-like-this";
-import { closeDatabase } from "@/lib/platform/database";
 import { findLinkPreview } from "@/lib/repositories/link-preview.repository";
 import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPosts } from "@/lib/repositories/post.repository";
 import { findAncestors } from "@/lib/repositories/thread.repository";
 import { MLServiceClient } from "@/lib/services/ml-service";
+import { useDatabase } from "@/tests/support/database";
 import { useFeedService } from "@/tests/support/fake-feed-service";
-import { Postgres } from "@/tests/support/postgres";
 import { PrivateFeed } from "@/tests/support/private-feed";
 import { sessionCookie } from "@/tests/support/session";
 
@@ -26,7 +25,7 @@ const POSTS = Number(process.env["LEAK_TEST_POSTS"] || 40);
 const IS_SHORT = POSTS <= 500;
 const PAGE_SIZE = IS_SHORT ? 10 : 50;
 const MAX_PAGES = IS_SHORT ? 20 : 4;
-const MAX_COMMENT_LISTS = 10_000;
+const MAX_COMMENT_LISTS = IS_SHORT ? 200 : 10_000;
 /** The replies of 10,000 posts take some minutes. */
 const LONG_FORM_MS = 1_200_000;
 const IDS_PER_QUERY = 200;
@@ -45,18 +44,11 @@ describe("the routes", { timeout: IS_SHORT ? undefined : LONG_FORM_MS }, () => {
   const feed = new PrivateFeed(POSTS, IS_SHORT ? 5 : 30);
   const viewers = [...feed.users, "nobody"];
   const service = new FakeFeedService();
-  let postgres: Postgres;
+  const database = useDatabase();
 
   useFeedService(service);
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
-    await feed.store(postgres.url);
-  });
-  afterAll(async () => {
-    await closeDatabase();
-    delete process.env["DATABASE_URL"];
-    await postgres?.end();
+    await feed.store(database.url);
   });
 
   const request = async (viewer: string, path: string) =>

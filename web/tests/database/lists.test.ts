@@ -2,16 +2,16 @@
 import assert from "node:assert/strict";
 import { NextRequest } from "next/server";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { afterEach, beforeAll, describe, it } from "vitest";
 import { GET } from "@/app/api/posts/route";
 import type { PostListName, PostListPage } from "@/lib/feed/post-list";
-import { closeDatabase, QueryTimeout, read } from "@/lib/platform/database";
+import { QueryTimeout, read } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findFollows, findIdByName, findProfile, searchPeople } from "@/lib/repositories/people.repository";
 import { findPostList } from "@/lib/repositories/post-list.repository";
 import { matches } from "@/lib/repositories/search.repository";
 import { findAncestors } from "@/lib/repositories/thread.repository";
-import { Postgres } from "@/tests/support/postgres";
+import { useDatabase } from "@/tests/support/database";
 import { query } from "@/tests/support/query";
 import { sessionCookie } from "@/tests/support/session";
 import { loadSmallFeed } from "@/tests/support/small-feed";
@@ -22,17 +22,10 @@ const SEEN: PostListName = { list: "seen", of: "" };
 const HOUR_MS = 3_600_000;
 
 describe("a list", () => {
-  let postgres: Postgres;
+  const database = useDatabase();
 
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
-    await loadSmallFeed(postgres.url);
-  });
-  afterAll(async () => {
-    await closeDatabase();
-    delete process.env["DATABASE_URL"];
-    await postgres?.end();
+    await loadSmallFeed(database.url);
   });
   afterEach(async () => {
     await query("DELETE FROM user_feedback");
@@ -217,7 +210,7 @@ describe("a list", () => {
     });
 
     it("that takes longer than the time limit says so", async () => {
-      const other = new pg.Client(postgres.url);
+      const other = new pg.Client(database.url);
       await other.connect();
       try {
         await other.query("BEGIN; LOCK TABLE posts IN ACCESS EXCLUSIVE MODE");

@@ -4,31 +4,24 @@ import { execFile } from "node:child_process";
 import path from "node:path";
 import { promisify } from "node:util";
 import { newUuid } from "@feed/client";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
-import { closeDatabase } from "@/lib/platform/database";
+import { afterEach, beforeAll, describe, it } from "vitest";
 import { userUuid } from "@/lib/platform/ids";
 import { findLinkPreview } from "@/lib/repositories/link-preview.repository";
 import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
 import { findReplies } from "@/lib/repositories/reply.repository";
 import { findUserName, findUsers, registerVisitor } from "@/lib/repositories/user.repository";
-import { CHECKOUT, Postgres } from "@/tests/support/postgres";
+import { useDatabase } from "@/tests/support/database";
+import { CHECKOUT } from "@/tests/support/postgres";
 import { query } from "@/tests/support/query";
 import { loadSmallFeed } from "@/tests/support/small-feed";
 
 const NEWEST = { mode: "newest", limit: 500, excludeSeqs: new Set<number>(), includeSeen: true } as const;
 
 describe("the queries", () => {
-  let postgres: Postgres;
+  const database = useDatabase();
 
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
-    await loadSmallFeed(postgres.url);
-  });
-  afterAll(async () => {
-    await closeDatabase();
-    delete process.env["DATABASE_URL"];
-    await postgres?.end();
+    await loadSmallFeed(database.url);
   });
   afterEach(() => query("DELETE FROM user_feedback"));
 
@@ -51,7 +44,7 @@ describe("the queries", () => {
 
   it("have the types of the migrated tables and views", async () => {
     const arguments_ = ["run", "--silent", "--workspace", "@feed/web", "generate", "--", "--verify"];
-    const env = { ...process.env, DATABASE_URL: postgres.url };
+    const env = { ...process.env, DATABASE_URL: database.url };
 
     await assert.doesNotReject(
       promisify(execFile)("npm", arguments_, { cwd: path.resolve(CHECKOUT), env }),

@@ -2,33 +2,25 @@
 import assert from "node:assert/strict";
 import { newUuid } from "@feed/client";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, it } from "vitest";
+import { afterEach, beforeAll, describe, it } from "vitest";
 import type { NewPost } from "@/lib/feed/new-post";
-import { closeDatabase } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findExcerpt, findPosts } from "@/lib/repositories/post.repository";
 import { findReplies } from "@/lib/repositories/reply.repository";
 import { deletePost, isWritingPossible, storePost } from "@/lib/repositories/writing.repository";
-import { Postgres } from "@/tests/support/postgres";
+import { useDatabase } from "@/tests/support/database";
 import { query } from "@/tests/support/query";
 
 const [ANN, BOB, CAROL] = ["ann", "bob", "carol"];
 
 describe("a post that a user writes", () => {
-  let postgres: Postgres;
+  const database = useDatabase();
 
   beforeAll(async () => {
-    postgres = await Postgres.start();
-    process.env["DATABASE_URL"] = postgres.url;
     await query("INSERT INTO users (id, external_id, username) SELECT * FROM unnest($1::uuid[], $2::text[], $2)", [
       [ANN, BOB, CAROL].map(userUuid),
       [ANN, BOB, CAROL],
     ]);
-  });
-  afterAll(async () => {
-    await closeDatabase();
-    delete process.env["DATABASE_URL"];
-    await postgres?.end();
   });
   afterEach(async () => {
     await query("DELETE FROM user_feedback");
@@ -148,7 +140,7 @@ describe("a post that a user writes", () => {
 
   it("is stored once as a repost by two transactions at the same time", async () => {
     const original = await write(ANN);
-    const other = new pg.Client(postgres.url);
+    const other = new pg.Client(database.url);
     await other.connect();
     // Both transactions run until they would insert the post.
     await other.query("BEGIN; LOCK TABLE posts IN SHARE MODE");

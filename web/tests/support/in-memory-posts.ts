@@ -17,7 +17,8 @@ export class InMemoryPosts implements PostStore {
   }
 
   async findPosts(_viewerId: string, postIds: readonly string[]): Promise<PostWithSeq[]> {
-    return postIds.flatMap((id) => this.visiblePosts.find((post) => post.id === id) ?? []);
+    const visible = new Map(this.visiblePosts.map((post) => [post.id, post]));
+    return postIds.flatMap((id) => visible.get(id) ?? []);
   }
 
   async findEligiblePosts(_viewerId: string, query: EligiblePostsQuery): Promise<PostWithSeq[]> {

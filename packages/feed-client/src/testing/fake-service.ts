@@ -188,11 +188,13 @@ export class FakeFeedService {
     }
     const eventsOfUser = [...this.events.values()].filter((event) => event.user_id === request.user_id);
     const seen = new Set(eventsOfUser.map((event) => event.post_id));
+    const shownBefore = new Set(shownPrefixes);
+    const excluded = new Set(request.exclude_ids);
     const eligible = this.catalogue.filter(
       (id) =>
-        !shownPrefixes.includes(prefixOf(id)) &&
+        !shownBefore.has(prefixOf(id)) &&
+        !excluded.has(id) &&
         !this.isHiddenFrom(request.user_id, id) &&
-        !(request.exclude_ids ?? []).includes(id) &&
         !(request.context?.exclude_seen !== false && seen.has(id)),
     );
     const timeOrdered = shownPrefixes.length >= this.timeOrderedAfter;
