@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
+import psycopg2.extensions
 import pytest
 import structlog
 from xdist.remote import Producer
@@ -76,6 +77,13 @@ def postgres(run_folder: Path) -> Iterator[TestServer]:
         return
     with EmbeddedPostgres(run_folder, durable=False) as url:
         yield TestServer(url, run_folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _deadlines_end_with_their_module() -> Iterator[None]:
+    """A service that a test opens in its own process sets deadlines for all of it, which rule COPY out."""
+    yield
+    psycopg2.extensions.set_wait_callback(None)
 
 
 @pytest.fixture(scope="module")

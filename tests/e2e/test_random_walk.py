@@ -2,12 +2,10 @@
 
 import random
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg2.extensions
 import pytest
 
 from app.domain.entities import INTERACTION_TYPES
@@ -61,7 +59,7 @@ class Walk:
         self.server, self.url = server, url
         self.evicts = live_posts is not DEFAULT_LIMITS
         self.clock = FixedClock(datetime.now(UTC) - (timedelta(days=1) if self.evicts else timedelta(0)))
-        self.tables = SqlTables(create_feed_engine(url, connect_seconds=10), SchemaName())
+        self.tables = SqlTables(create_feed_engine(url, connect_seconds=10, pool_size=1), SchemaName())
         self.model = FeedModel({name: ModelUser() for name in USERS})
         self.lists: list[OpenList] = []
         self.published: PublishedModel | None = None
@@ -469,23 +467,14 @@ def walk(
         one.close()
 
 
-@pytest.fixture
-def deadlines() -> Iterator[None]:
-    """`open_storage` sets deadlines for the whole process."""
-    yield
-    psycopg2.extensions.set_wait_callback(None)
-
-
-def test_a_random_walk_shows_what_users_may_see(
-    postgres: TestServer, own_database_url: str, deadlines: None
-) -> None:
+def test_a_random_walk_shows_what_users_may_see(postgres: TestServer, own_database_url: str) -> None:
     made = walk(postgres, own_database_url, seed=SHORT_SEED, steps=150)
 
     assert len(made) >= 15, "most kinds of steps"
 
 
 def test_a_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
-    postgres: TestServer, own_database_url: str, deadlines: None
+    postgres: TestServer, own_database_url: str
 ) -> None:
     made = walk(postgres, own_database_url, seed=SHORT_SEED, steps=100, live_posts=FEW_LIVE_POSTS)
 
@@ -494,7 +483,7 @@ def test_a_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
 
 @pytest.mark.slow
 def test_a_long_random_walk_does_so_too_when_most_posts_are_in_the_database_only(
-    postgres: TestServer, own_database_url: str, deadlines: None
+    postgres: TestServer, own_database_url: str
 ) -> None:
     made = walk(postgres, own_database_url, seed=1, steps=5_000, live_posts=FEW_LIVE_POSTS)
 
@@ -502,9 +491,7 @@ def test_a_long_random_walk_does_so_too_when_most_posts_are_in_the_database_only
 
 
 @pytest.mark.slow
-def test_a_long_random_walk_shows_what_users_may_see(
-    postgres: TestServer, own_database_url: str, deadlines: None
-) -> None:
+def test_a_long_random_walk_shows_what_users_may_see(postgres: TestServer, own_database_url: str) -> None:
     made = walk(postgres, own_database_url, seed=1, steps=10_000)
 
     assert min(made.values()) > 10

@@ -39,7 +39,7 @@ class TestServer:
     def filled_database(self, fill: Callable[[Engine], object]) -> Iterator[str]:
         """The DSN of a database with our tables and the rows of `fill`, for `copy_of`."""
         with self.database() as url:
-            engine = create_feed_engine(url, connect_seconds=10)
+            engine = create_feed_engine(url, connect_seconds=10, pool_size=2)
             fill(engine)
             engine.dispose()
             yield url

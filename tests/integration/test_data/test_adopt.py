@@ -48,7 +48,7 @@ def a_team(
     tmp_path: Path,
 ) -> Iterator[Callable[[str], Team]]:
     with postgres.copy_of(migrated_url) as url:
-        engine = create_feed_engine(url, connect_seconds=10)
+        engine = create_feed_engine(url, connect_seconds=10, pool_size=4)
         yield lambda sql: make_team(engine, sql, monkeypatch, capsys, tmp_path)
         engine.dispose()
 

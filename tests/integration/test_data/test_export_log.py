@@ -36,7 +36,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.engine = create_feed_engine(url, connect_seconds=5)
+        self.engine = create_feed_engine(url, connect_seconds=5, pool_size=4)
         self.sql(
             "INSERT INTO users (id, external_id) SELECT * FROM unnest(%s::uuid[], %s::text[])",
             ([str(user_uuid(name)) for name in ("anna", "bert")], ["anna", "bert"]),

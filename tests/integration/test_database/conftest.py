@@ -55,6 +55,6 @@ def storage(request: pytest.FixtureRequest) -> Storage:
 
 
 def _engine(url: str) -> Iterator[Engine]:
-    engine = create_feed_engine(url, connect_seconds=10)
+    engine = create_feed_engine(url, connect_seconds=10, pool_size=8, pool_wait_seconds=10)
     yield engine
     engine.dispose()

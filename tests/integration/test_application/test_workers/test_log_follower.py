@@ -46,7 +46,7 @@ WITH_TRIGGERS = (
 
 @pytest.fixture
 def engine(own_database_url: str) -> Iterator[Engine]:
-    made = create_feed_engine(own_database_url, connect_seconds=10)
+    made = create_feed_engine(own_database_url, connect_seconds=10, pool_size=4)
     yield made
     made.dispose()
 
