@@ -13,7 +13,7 @@ fi
 source "$(dirname "$0")/setup.sh"
 
 GENERATED='\.lock$|(^|/)package-lock\.json$|(^|/)openapi\.(json|ts)$|(^|/)interfaces\.json$|\.(svg|png|ico)$'
-EXAMPLES='^(secret|password|development|Keys|shared|k-?1|web-tests|secret-word|quite-another-one|geheim|s3cret|p4ssword|feed-api-keys)$|^p(%40|\\u)|^\$'
+EXAMPLES='^(secret|password|development|Keys|shared|k-?1|web-tests|secret-word|geheim|s3cret|p4ssword|feed-api-keys)$|^p(%40|\\u)|^\$'
 
 git rev-parse --git-dir > /dev/null 2>&1 || { say "no git repository; nothing was scanned"; exit 0; }
 base=

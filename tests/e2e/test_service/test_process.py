@@ -98,19 +98,25 @@ def test_of_two_workers_each_reports_the_figures_of_both_and_its_own_state(tmp_p
     assert "ml_degraded 1.0" in figures
 
 
-def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(tmp_path: Path) -> None:
-    with running(tmp_path, DATABASE_URL=NOWHERE) as service:
-        health = service.health()
-        answer = service.generate("anyone")
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service without a model and a database, and with secrets of its own."""
+    with running(tmp_path_factory.mktemp("alone"), DATABASE_URL=NOWHERE) as one:
+        yield one
 
-        assert (health["status"], health["model_loaded"], health["database"]) == ("degraded", False, "down")
-        assert (answer["metadata"]["source"], answer["metadata"]["degraded"]) == ("fallback", True)
-        assert (ids(answer), answer["metadata"]["exhausted"]) == ([], False)
-        assert service.client.get("/readyz").status_code == 503
-        rejected = service.track("anyone", "a-post")
-        assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
-        assert "ml_degraded 1.0" in service.client.get("/metrics").text
-        assert "secret-word" not in service.log_file.read_text()
+
+def test_without_a_model_and_a_database_everybody_is_answered_all_the_same(alone: Service) -> None:
+    health = alone.health()
+    answer = alone.generate("anyone")
+
+    assert (health["status"], health["model_loaded"], health["database"]) == ("degraded", False, "down")
+    assert (answer["metadata"]["source"], answer["metadata"]["degraded"]) == ("fallback", True)
+    assert (ids(answer), answer["metadata"]["exhausted"]) == ([], False)
+    assert alone.client.get("/readyz").status_code == 503
+    rejected = alone.track("anyone", "a-post")
+    assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
+    assert "ml_degraded 1.0" in alone.client.get("/metrics").text
+    assert "secret-word" not in alone.log_file.read_text()
 
 
 def test_without_a_database_the_model_alone_fills_the_page_once_controls_do_not_matter(
@@ -136,7 +142,7 @@ def replica(feed_url: str, folder: Path) -> Iterator[Service]:
 
 
 def test_a_cursor_goes_on_at_another_replica_but_not_under_another_secret(
-    service: Service, replica: Service, feed_url: str, folder: Path
+    service: Service, replica: Service, alone: Service
 ) -> None:
     shown: list[str] = []
     cursor = None
@@ -146,8 +152,7 @@ def test_a_cursor_goes_on_at_another_replica_but_not_under_another_secret(
         cursor = answer["metadata"]["next_cursor"]
     assert len(shown) == len(set(shown)) == 160
 
-    with running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="quite-another-one") as other_secret:
-        rejected = other_secret.client.post(GENERATE, json={"user_id": "pager", "cursor": cursor})
+    rejected = alone.client.post(GENERATE, json={"user_id": "pager", "cursor": cursor})
     assert (rejected.status_code, rejected.json()["code"]) == (400, "invalid_cursor")
 
 
@@ -196,21 +201,20 @@ def test_a_fixed_clock_fixes_the_answers(feed_url: str, folder: Path) -> None:
     assert first["recommendations"] == second["recommendations"]
 
 
-def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(tmp_path: Path) -> None:
-    with running(tmp_path, DATABASE_URL=NOWHERE) as service:
-        made = tmp_path / "keys" / "cursor_secret"
-        assert made.stat().st_mode & 0o777 == 0o600
-        service.until(
-            lambda: any(
-                line["level"] == "warning" and line["event"] == "keys.created" for line in service.log_lines()
-            )
+def test_keys_that_are_unset_are_made_for_the_owner_alone_and_a_stop_is_clean(alone: Service) -> None:
+    made = alone.log_file.parent / "keys" / "cursor_secret"
+    assert made.stat().st_mode & 0o777 == 0o600
+    alone.until(
+        lambda: any(
+            line["level"] == "warning" and line["event"] == "keys.created" for line in alone.log_lines()
         )
+    )
 
-        code = service.stop(signal.SIGTERM)
+    code = alone.stop(signal.SIGTERM)  # no test after this one asks it anything
 
     assert code in {0, -signal.SIGTERM}
-    assert not [line for line in service.log_lines() if line["level"] in {"error", "critical"}]
-    assert "Traceback" not in service.log_file.read_text()
+    assert not [line for line in alone.log_lines() if line["level"] in {"error", "critical"}]
+    assert "Traceback" not in alone.log_file.read_text()
 
 
 @pytest.mark.slow
