@@ -137,7 +137,7 @@ def test_cutting_a_feed_with_pages_leaves_what_was_ranked_before_as_it_was(feed,
 
 
 def test_only_served_depends_on_which_other_requests_are_ranked(feed, whole, split, tmp_path):
-    more = set(dumped(feed, split, tmp_path / "more", most=180).splitlines())
+    more = set(dumped(feed, split, tmp_path / "more", most=100).splitlines())
 
     assert {_ranker(line) for line in whole.splitlines() if line not in more} == {
         "served"
