@@ -4,16 +4,18 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.preference import preference
 from app.domain.experiments.read_out import PER_POSTS, Comparison, ReadOut, plan, read_out
 from app.infrastructure.config.experiments_file import read_experiments
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.experiment_counts import SqlExperimentCounts
+from app.infrastructure.database.experiment_credits import SqlExperimentCredits
 from app.shared.command_line import OneLineParser, warn
 from app.shared.exceptions import ConfigurationError
 from data.command_line import run_command
@@ -32,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _plan(args: argparse.Namespace) -> None:
     settings = read_settings()
     experiment = _experiment(settings, args.name)
+    if experiment.kind == "interleaving":
+        raise ConfigurationError(
+            f"experiment {args.name!r} is an interleaving, for which there is no plan; "
+            "take planned_users = 1000 and look at its report"
+        )
     metric, window_days = experiment.primary_metric, experiment.window_days
     with _stored_counts(settings) as stored:
         after, before = stored.baseline(metric, window_days, _today(settings))
@@ -55,6 +62,9 @@ def _plan(args: argparse.Namespace) -> None:
 def _report(args: argparse.Namespace) -> None:
     settings = read_settings()
     experiment = _experiment(settings, args.name)
+    if experiment.kind == "interleaving":
+        _report_preference(args, settings, experiment)
+        return
     with _stored_counts(settings) as stored:
         counts = stored.of_users(
             experiment.name, experiment.primary_metric, experiment.guardrails, experiment.window_days
@@ -70,6 +80,31 @@ def _report(args: argparse.Namespace) -> None:
             f"the numbers of users contradict the shares (p = {found.sample_ratio_p_value:.2g}): something loses users "
             "of a variant; find it before you use these figures",
         )
+
+
+def _report_preference(args: argparse.Namespace, settings: Settings, experiment: Experiment) -> None:
+    oldest = _today(settings) - timedelta(days=settings.impression_days)
+    with cli_engine(settings) as engine:
+        schema = feed_schema(engine, settings.db_schema)
+        credited = SqlExperimentCredits(engine, schema, settings.load_budget_seconds).of_users(
+            experiment.name, experiment.primary_metric, experiment.window_days, oldest
+        )
+    found = preference(experiment, credited, _today(settings))
+    if experiment.start < datetime.combine(oldest, time(), UTC).timestamp():
+        warn(
+            _PROG,
+            f"users whose first page is older than {oldest} are in no figure: their pages are not stored",
+        )
+    if args.json:
+        print_json(found)
+        return
+    ends = "" if found.low is None or found.high is None else f" ({found.low:+.3f} to {found.high:+.3f})"
+    print(
+        f"users, and those whose {found.window_days} days have ended: {found.users:,} ({found.complete_users:,}), "
+        f"who were shown {found.pages:,} pages\n"
+        f"{found.metric}: {found.variant_events:,} with posts of {found.variant}, {found.control_events:,} with posts "
+        f"of {found.control}, difference per user {found.preference:+.3f}{ends}\n    {found.verdict}"
+    )
 
 
 def _print(found: ReadOut) -> None:

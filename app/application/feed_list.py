@@ -1,9 +1,8 @@
 """A user's list of posts, extended page by page: ranked posts first, then the rest of the catalogue."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -11,9 +10,11 @@ from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
 from app.domain.entities import EvidenceKind, Reason
+from app.domain.experiments.team_draft import NO_TEAM
 from app.domain.feed.row_set import RowSet
 from app.domain.feed.state import FeedState
 from app.domain.feed.time_position import TimePosition
+from app.domain.ranking.interleaved_list import interleaved_list
 from app.domain.ranking.page_selector import one_per_thread
 from app.domain.ranking.pipeline import FeedPipeline, Page, RankedList
 from app.domain.services.ranking_context import RankingContext
@@ -22,7 +23,7 @@ from app.domain.services.scorer_interface import strengths_of
 Rows = NDArray[np.intp]
 TRUNCATED_LENGTH = 500  # ranked posts that a cached list keeps for the next pages
 _NO_ROWS = np.empty(0, np.intp)
-_NO_POSTS = Page(_NO_ROWS, np.empty(0), [], strengths_of({}, 0))
+_NO_POSTS = Page(_NO_ROWS, np.empty(0), [], strengths_of({}, 0), np.empty(0, np.int8))
 _FIRST_SCAN = 256  # posts
 _SECONDS_PER_DAY = 86400.0
 
@@ -35,6 +36,7 @@ class FeedList:
                  score 0. None for a list by time: it holds the posts that existed at `started_at`, newest first, with
                  score 1 / (1 + age in days); in mode `following` only posts of followed authors. None also after the
                  ranked part of a list in mode `ranked`
+    rival        the candidates of another ranking that is interleaved with `ranked`; None in other lists
     earlier      posts of the pages before this list, if it continues the list of a cursor
     position     the list by time continues after it (see CursorState)
     listed       the posts of all pages so far, as far as memory holds them
@@ -54,6 +56,7 @@ class FeedList:
     stored_seqs: list[int] = field(default_factory=list)
     memory_until: TimePosition | None = None
     variants: Mapping[str, str] = field(default_factory=dict)
+    rival: RankedList | None = None
 
     def page(
         self,
@@ -63,8 +66,11 @@ class FeedList:
         stop: int,
         *,
         continues_in_storage: bool = False,
+        draft_key: bytes | None = None,
     ) -> tuple[Page, bool]:
         """Return the posts at positions `start` to `stop`, and whether the list in memory ends before `stop`.
+
+        With a `draft_key`, new places are of the two rankings of an interleaved list (see `team_draft`).
 
         Posts of earlier pages that are no longer eligible are omitted. With `continues_in_storage`, posts of threads
         that the page has are not listed before storage was read for others (see `unlisted`).
@@ -72,7 +78,7 @@ class FeedList:
         length_before = len(self.listed.rows)
         is_full = bool(self.stored_seqs)  # the next posts are not in memory
         if length_before < stop and self.ranked is not None and not is_full:
-            self._append(self._next_ranked(self.ranked, pipeline, context, stop - length_before))
+            self._append(self._next_ranked(self.ranked, pipeline, context, stop - length_before, draft_key))
             self.ranked_count = len(self.listed.rows)
         if len(self.listed.rows) < stop and self.has_one_post_per_thread and not is_full:
             missing, on_page = stop - len(self.listed.rows), self.listed.rows[length_before:]
@@ -81,15 +87,13 @@ class FeedList:
             # also of threads that the page has, because no others are left
             self._append(self._next_by_time(pipeline, context, stop - len(self.listed.rows)))
         # scores never rise from one post to the next
-        values = np.minimum.accumulate(self.listed.values[start:stop])
-        listed = self.listed
-        page = Page(listed.rows[start:stop], values, listed.reasons[start:stop], listed.strengths[start:stop])
+        page = self.listed.places(start, stop)
+        page = replace(page, values=np.minimum.accumulate(page.values))
         if length_before:
             keep = pipeline.eligible(context, page.rows)
             if self.mode == "following":  # the user may have unfollowed an author since
                 keep &= context.by_followed(page.rows)
-            reasons = list(compress(page.reasons, keep.tolist()))
-            page = Page(page.rows[keep], values[keep], reasons, page.strengths[keep])
+            page = page.only(keep)
         return page, len(self.listed.rows) < stop
 
     @property
@@ -115,7 +119,11 @@ class FeedList:
     def explain(self, pipeline: FeedPipeline, context: RankingContext, page: Page) -> list[dict[str, Any]]:
         """Return one explanation for each post of `page`: parts of the score, or the age in a list by time."""
         if self.ranked is not None:
-            return pipeline.explain(context, self.ranked, page.rows)
+            parts = pipeline.explain(context, self.ranked, page.rows)
+            if self.rival is None:
+                return parts
+            of_rival = pipeline.explain(context, self.rival, page.rows)
+            return [one or other for one, other in zip(parts, of_rival, strict=True)]
         return self.explain_by_time(_age_days(context, page.rows).tolist())
 
     def explain_by_time(self, ages_days: Sequence[float]) -> list[dict[str, Any]]:
@@ -130,17 +138,30 @@ class FeedList:
         """Drop the scores and all but the first ranked posts, to save memory in the cache."""
         if self.ranked is not None and self.ranked.scored is not None:
             self.ranked = self.ranked.truncated(TRUNCATED_LENGTH)
+            self.rival = None if self.rival is None else self.rival.truncated(TRUNCATED_LENGTH)
 
     def _next_ranked(
-        self, ranked: RankedList, pipeline: FeedPipeline, context: RankingContext, count: int
+        self,
+        ranked: RankedList,
+        pipeline: FeedPipeline,
+        context: RankingContext,
+        count: int,
+        draft_key: bytes | None,
     ) -> Page:
         """Exclude listed posts and those that became ineligible since the list was ranked, then select a page."""
-        if len(self.listed.rows):
-            ineligible = ranked.rows[~pipeline.eligible(context, ranked.rows)]
-            ranked = ranked.excluding(np.concatenate([self.listed.rows, ineligible]), context.state.n_posts)
+        ranked = self._unlisted_of(ranked, pipeline, context)
+        if draft_key is not None and self.rival is not None:
+            rival = self._unlisted_of(self.rival, pipeline, context)
+            ranked = interleaved_list(ranked, rival, context.state.groups, count, draft_key)
         if not len(ranked.rows):
             return _NO_POSTS
         return pipeline.page(context, ranked, count, np.concatenate([self.earlier, self.listed.rows]))
+
+    def _unlisted_of(self, ranked: RankedList, pipeline: FeedPipeline, context: RankingContext) -> RankedList:
+        if not len(self.listed.rows):
+            return ranked
+        ineligible = ranked.rows[~pipeline.eligible(context, ranked.rows)]
+        return ranked.excluding(np.concatenate([self.listed.rows, ineligible]), context.state.n_posts)
 
     def _next_by_time(
         self, pipeline: FeedPipeline, context: RankingContext, count: int, on_page: Rows | None = None
@@ -150,7 +171,8 @@ class FeedList:
         rows = first_eligible(pipeline, context, rows, count, self.listed.rows, on_page)
         values = self.values_by_time(_age_days(context, rows))
         strengths = strengths_of({EvidenceKind.NEW: 1.0}, len(rows))
-        return Page(rows, values, [self.reason] * len(rows), strengths)
+        no_teams = np.full(len(rows), NO_TEAM, np.int8)
+        return Page(rows, values, [self.reason] * len(rows), strengths, no_teams)
 
     def start_by_time(self, now: float) -> TimePosition:
         """The position that the posts of the list by time are after; `now` in seconds."""
@@ -169,13 +191,7 @@ class FeedList:
         return rows[listed if oldest is None else listed & ~_is_after(state, rows, oldest)]
 
     def _append(self, page: Page) -> None:
-        listed = self.listed
-        self.listed = Page(
-            np.concatenate([listed.rows, page.rows]),
-            np.concatenate([listed.values, page.values]),
-            listed.reasons + page.reasons,
-            np.concatenate([listed.strengths, page.strengths]),
-        )
+        self.listed = self.listed.followed_by(page)
 
 
 def _is_after(state: FeedState, rows: Rows, position: TimePosition) -> NDArray[np.bool_]:

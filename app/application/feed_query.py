@@ -15,10 +15,10 @@ from app.application.dto import RecommendationRequest
 from app.application.feed_list import FeedList
 from app.application.id_resolver import IdResolver
 from app.application.live_feed import LiveFeed
-from app.application.running_experiments import NO_VARIANTS, Variants
+from app.application.running_experiments import NO_VARIANTS, Rankings, Variants
+from app.domain.experiments.team_draft import draft_key
 from app.domain.feed.array_tree import key_array
 from app.domain.feed.state import FeedState
-from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.sink import ignored_impressions
 from app.domain.services.ranking_context import RankingContext
 
@@ -89,21 +89,29 @@ class FeedQuery:
 
     def new_list(
         self,
-        pipeline: FeedPipeline,
+        rankings: Rankings,
         context: RankingContext,
         earlier: NDArray[np.intp],
         variants: Variants = NO_VARIANTS,
     ) -> FeedList:
         """A list that starts now, or the rest of the list that the cursor started. The caller holds the lock.
 
-        `pipeline` is that of `variants`.
+        `rankings` are those of `variants`.
         """
         mode, cursor = self.request.mode, self.cursor
         started_at = self.now if cursor is None else cursor.started_at
         position = None if cursor is None else cursor.position
         is_ranked = mode == "ranked" and position is None
-        ranked = pipeline.rank(context) if is_ranked else None
-        return FeedList(mode, started_at, ranked, earlier, position, variants=variants)
+        ranked = rankings.pipeline.rank(context) if is_ranked else None
+        rival = None
+        if is_ranked and rankings.rival is not None:
+            rival = rankings.rival.rank(context)
+        return FeedList(mode, started_at, ranked, earlier, position, variants=variants, rival=rival)
+
+    def draft_key(self, salt: str, started_at: datetime) -> bytes:
+        """What the teams of the next page of an interleaved list depend on (see `team_draft.draft_key`)."""
+        shown = self.start if self.cursor is None else len(self.cursor.shown)
+        return draft_key(salt, self.user_id, round(started_at.timestamp() * 1e6), shown)
 
     def _excluded_rows(
         self, state: FeedState, user: int, earlier: NDArray[np.intp]

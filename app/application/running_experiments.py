@@ -10,7 +10,7 @@ from uuid import UUID
 import structlog
 
 from app.domain.errors import UnknownVariant
-from app.domain.experiments.experiment import Experiment, Variant
+from app.domain.experiments.experiment import INTERLEAVED, Experiment
 from app.domain.ranking.pipeline import FeedPipeline
 
 log = structlog.get_logger()
@@ -21,6 +21,19 @@ NO_VARIANTS: Final[Variants] = {}
 VARIANT_ID_BYTES: Final = 4
 
 _Pairs = frozenset[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rankings:
+    """What ranks a list.
+
+    rival  the ranking that is interleaved with `pipeline`, that of the control; None in other lists
+    salt   of the experiment that interleaves them
+    """
+
+    pipeline: FeedPipeline
+    rival: FeedPipeline | None = None
+    salt: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,7 +48,7 @@ class RunningExperiments:
     configured: Sequence[Experiment] = ()
     experiments: Sequence[Experiment] = ()
     pipelines: Mapping[_Pairs, FeedPipeline] = field(default_factory=dict)
-    _by_id: Mapping[bytes, tuple[Experiment, Variant]] = field(default_factory=dict)
+    _by_id: Mapping[bytes, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def build(
@@ -56,15 +69,15 @@ class RunningExperiments:
                 pipelines[pairs] = pipeline_with(options)
             except Exception:  # the served ranking must not fail because of a variant
                 log.exception("experiment.variant_not_built", variants=dict(pairs))
-        by_id = {_id_of(one, variant): (one, variant) for one in enabled for variant in one.variants}
+        by_id = {_id_of(one.name, name): (one.name, name) for one in enabled for name in one.names}
         return cls(experiments, enabled, pipelines, by_id)
 
     def assigned(self, user: UUID, now: float) -> Variants:
         """The variants of a user in a list that starts at `now` (seconds)."""
         variants = {}
         for experiment in self.experiments:
-            if experiment.has_new_lists_at(now) and (variant := experiment.variant_of(user)) is not None:
-                variants[experiment.name] = variant.name
+            if experiment.has_new_lists_at(now) and (name := experiment.name_of(user)) is not None:
+                variants[experiment.name] = name
         return variants
 
     def still_running(self, variants: Variants) -> Variants:
@@ -73,41 +86,50 @@ class RunningExperiments:
 
     def ids(self, variants: Variants) -> bytes:
         """The variants in VARIANT_ID_BYTES each, for a cursor. Those that do not run have none."""
-        found = [self._named(*pair) for pair in variants.items()]
-        return b"".join(_id_of(*pair) for pair in found if pair is not None)
+        return b"".join(_id_of(*pair) for pair in variants.items() if self._runs(*pair))
 
     def of_ids(self, ids: bytes) -> Variants:
         """The variants with these ids, without those that do not run."""
         given = (ids[start : start + VARIANT_ID_BYTES] for start in range(0, len(ids), VARIANT_ID_BYTES))
-        known = (self._by_id[one] for one in given if one in self._by_id)
-        return {experiment.name: variant.name for experiment, variant in known}
+        return dict(self._by_id[one] for one in given if one in self._by_id)
 
     def checked(self, variants: Variants) -> Variants:
         """The same variants. Raises UnknownVariant for one that does not run."""
         for name, variant in variants.items():
-            if self._named(name, variant) is None:
+            if not self._runs(name, variant):
                 raise UnknownVariant(f"no enabled experiment {name!r} has a variant {variant!r}")
         return variants
 
-    def pipeline(self, variants: Variants, control: FeedPipeline) -> FeedPipeline | None:
-        """The pipeline of variants that run; `control` if they change nothing, and None if it could not be built."""
+    def rankings(self, variants: Variants, control: FeedPipeline) -> Rankings | None:
+        """What ranks lists with variants that run; None if a pipeline of them could not be built.
+
+        `control` ranks if they change nothing. An interleaved list also has the ranking of the variant.
+        """
+        pipeline = self._pipeline(variants, control)
+        if pipeline is None:
+            return None
+        for experiment in self.experiments:
+            variant = experiment.interleaved_variant
+            if variant is not None and variants.get(experiment.name) == INTERLEAVED:
+                rival = self._pipeline({**variants, experiment.name: variant.name}, control)
+                return None if rival is None else Rankings(pipeline, rival, experiment.salt)
+        return Rankings(pipeline)
+
+    def _pipeline(self, variants: Variants, control: FeedPipeline) -> FeedPipeline | None:
         pairs = frozenset(
             (experiment.name, variant.name)
-            for experiment, variant in filter(None, map(self._named, variants, variants.values()))
+            for experiment in self.experiments
+            if (variant := experiment.variant(variants.get(experiment.name, ""))) is not None
             if variant.options
         )
         return self.pipelines.get(pairs) if pairs else control
 
-    def _named(self, name: str, variant: str) -> tuple[Experiment, Variant] | None:
-        for experiment in self.experiments:
-            if experiment.name == name and (found := experiment.variant(variant)) is not None:
-                return experiment, found
-        return None
+    def _runs(self, experiment: str, name: str) -> bool:
+        return (experiment, name) in self._by_id.values()
 
 
 NO_EXPERIMENTS: Final = RunningExperiments()
 
 
-def _id_of(experiment: Experiment, variant: Variant) -> bytes:
-    named = f"{experiment.name}/{variant.name}".encode()
-    return blake2b(named, digest_size=VARIANT_ID_BYTES).digest()
+def _id_of(experiment: str, name: str) -> bytes:
+    return blake2b(f"{experiment}/{name}".encode(), digest_size=VARIANT_ID_BYTES).digest()

@@ -1,7 +1,7 @@
 """Experiments of tests, and a source of them that a test changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from typing import Any
 
@@ -31,6 +31,20 @@ def an_experiment(
         planned_users=10_000,
         window_days=7,
         enabled=enabled,
+    )
+
+
+def an_interleaving(
+    options: Mapping[str, Any] | None = None, *, held_back: float = 0.0, enabled: bool = True
+) -> Experiment:
+    """The variant `other` has other candidates by default."""
+    share = (1 - held_back) / 2
+    other = {"exclude_sources": ("trending",)} if options is None else options
+    return replace(
+        an_experiment(options=other, shares=(share, share), enabled=enabled),
+        kind="interleaving",
+        held_back=held_back,
+        guardrails=(),
     )
 
 

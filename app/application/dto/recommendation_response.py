@@ -23,6 +23,7 @@ class RecommendationResponse:
     explanations  one for each post if the request has `explain`, else empty
     time_ordered  the page is newest first, and no later page of its list has a post newer than its last one
     variants      the variants of experiments that ranked the page, by experiment
+    teams         the team of each place of an interleaved page (see `team_draft`), else empty
     """
 
     user_id: str
@@ -41,3 +42,4 @@ class RecommendationResponse:
     post_seqs: Sequence[int] = ()
     time_ordered: bool = False
     variants: Mapping[str, str] = field(default_factory=dict)
+    teams: Sequence[int] = ()

@@ -13,6 +13,7 @@ from app.application.dto import Reason, RecommendationRequest
 from app.application.feed_query import FeedQuery
 from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
+from app.application.running_experiments import Rankings
 from app.application.use_cases.give_feedback import ActiveControl
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import UnknownPost, UnknownUser
@@ -195,16 +196,17 @@ class ExplainFeed:
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         context = query.ranking_context(self.feed, _NO_ROWS)
         pipeline = self._pipeline_of(query, context)
-        feed_list = query.new_list(pipeline, context, _NO_ROWS)
+        feed_list = query.new_list(Rankings(pipeline), context, _NO_ROWS)
         page, _ = feed_list.page(pipeline, context, query.start, query.stop)
         assert feed_list.ranked is not None, "a first page in mode `ranked`"
         return _Ranking(query, context, pipeline, feed_list.ranked, page)
 
     def _pipeline_of(self, query: FeedQuery, context: RankingContext) -> FeedPipeline:
-        """The pipeline of the user's variants in the experiments."""
+        """The pipeline of the user's variants in the experiments; of an interleaved list, that of the control."""
         ranker = self.feed.ranker
         variants = variants_of(query, self.feed, context.user)
-        return ranker.experiments.pipeline(variants, ranker.pipeline) or ranker.pipeline
+        rankings = ranker.experiments.rankings(variants, ranker.pipeline)
+        return ranker.pipeline if rankings is None else rankings.pipeline
 
     def _explain(self, ranking: _Ranking, row: int, key: UUID) -> PostExplanation:
         """The explanation of a live post."""

@@ -18,7 +18,7 @@ from app.application.list_progress import ListProgress, last_by_time
 from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
 from app.application.response_cache import ResponseCache, cache_validity
-from app.application.running_experiments import NO_VARIANTS, Variants
+from app.application.running_experiments import NO_VARIANTS, Rankings, Variants
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.domain.entities import Impression
@@ -112,16 +112,18 @@ class GenerateRecommendations:
         variants: Variants,
     ) -> tuple[FeedList, RecommendationResponse | UnfinishedPage]:
         """The list with the page, and the page; by the served ranking if that of the variants fails."""
-        control = self.feed.ranker.pipeline
-        pipeline = self.feed.ranker.experiments.pipeline(variants, control) if variants else control
-        try:
-            if pipeline is not None:
-                feed_list = kept_list or query.new_list(pipeline, context, earlier, variants)
-                return feed_list, self._respond(query, context, feed_list, pipeline, variants)
-        except Exception:
-            if pipeline is control:
-                raise
-            log.exception("experiment.variant_failed", variants=variants)
+        control = Rankings(self.feed.ranker.pipeline)
+        rankings: Rankings | None = control
+        if variants:
+            rankings = self.feed.ranker.experiments.rankings(variants, control.pipeline)
+        if rankings is not None:
+            try:
+                feed_list = kept_list or query.new_list(rankings, context, earlier, variants)
+                return feed_list, self._respond(query, context, feed_list, rankings, variants)
+            except Exception:
+                if rankings.pipeline is control.pipeline and rankings.rival is None:
+                    raise
+                log.exception("experiment.variant_failed", variants=variants)
         if self.on_fallback is not None:
             for experiment, variant in variants.items():
                 self.on_fallback(experiment, variant)
@@ -138,6 +140,7 @@ class GenerateRecommendations:
     def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
         """Pass a ranked page on; a cached page keeps the time at which it was made."""
         request = query.request
+        is_counted = request.variants is None
         if self.on_shown is not None and request.record and request.mode == "ranked" and response.post_ids:
             self.on_shown(
                 Impression(
@@ -149,7 +152,8 @@ class GenerateRecommendations:
                     posts=response.post_seqs,
                     reasons=response.reasons,
                     known_user=user >= 0,
-                    variants=response.variants if request.variants is None else NO_VARIANTS,
+                    variants=response.variants if is_counted else NO_VARIANTS,
+                    teams=response.teams if is_counted else (),
                 )
             )
 
@@ -163,10 +167,11 @@ class GenerateRecommendations:
         query: FeedQuery,
         context: RankingContext,
         feed_list: FeedList,
-        pipeline: FeedPipeline,
+        rankings: Rankings,
         variants: Variants,
     ) -> RecommendationResponse | UnfinishedPage:
         request, state, ranker = query.request, context.state, self.feed.ranker
+        pipeline, is_interleaved = rankings.pipeline, rankings.rival is not None
         storage = self.storage if self.feed.database_ok and self.feed.has_controls else None
         oldest = None if state.complete_from is None else TimePosition.of(*state.complete_from)
         feed_list.memory_until = None if self.storage is None else oldest
@@ -176,6 +181,7 @@ class GenerateRecommendations:
             query.start,
             query.stop,
             continues_in_storage=oldest is not None and storage is not None,
+            draft_key=query.draft_key(rankings.salt, feed_list.started_at) if is_interleaved else None,
         )
         exhausted = has_ended and self.feed.has_controls  # else the feed is not loaded yet
         if request.record and request.mode == "ranked" and context.user >= 0:
@@ -206,6 +212,7 @@ class GenerateRecommendations:
             post_seqs=state.seq[page.rows].tolist(),
             time_ordered=feed_list.position is not None,
             variants=variants,
+            teams=page.teams.tolist() if is_interleaved else (),
         )
         if progress is None or not has_ended or oldest is None or storage is None:
             return response

@@ -14,6 +14,7 @@ from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress
 from app.application.live_feed import LiveFeed
 from app.domain.errors import StorageUnavailable
+from app.domain.experiments.team_draft import NO_TEAM
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY
 from app.domain.ranking.evidence import followed_author
@@ -137,6 +138,7 @@ class UnfinishedPage:
             evidence=[*page.evidence, *evidence],
             post_seqs=[*page.post_seqs, *(post.position.seq for post in posts)],
             explanations=[*page.explanations, *explanations],
+            teams=[*page.teams, *[NO_TEAM] * len(posts)] if page.teams else (),
             exhausted=exhausted,
             next_cursor=next_cursor,
         )

@@ -17,6 +17,7 @@ class Impression:
     model_version  None without a model
     posts          numbers of the posts (`Post.seq`)
     variants       of the experiments in which the page counts, by experiment
+    teams          the team of each place of an interleaved page (see `team_draft`), else empty
     known_user     false for new visitors, whom the service knows from their first event on
     """
 
@@ -29,3 +30,4 @@ class Impression:
     reasons: Sequence[Reason]
     known_user: bool = True
     variants: Mapping[str, str] = field(default_factory=dict)
+    teams: Sequence[int] = ()

@@ -45,7 +45,7 @@ class Mean:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The difference of two means, other - control, and half the width of its interval."""
+    """A difference, other - control, and half the width of its interval."""
 
     value: float
     half_width: float
@@ -71,6 +71,13 @@ def difference(control: Mean, other: Mean, planned_users: int, level: float = LE
     variance = control.variance / control.users + other.variance / other.users
     factor = boundary(control.users + other.users, planned_users, level)
     return Difference(other.value - control.value, sqrt(variance) * factor)
+
+
+def interval(mean: Mean, planned_users: int, level: float = LEVEL) -> Difference:
+    """The mean of users' own differences with an interval that holds at all looks."""
+    return Difference(
+        mean.value, sqrt(mean.variance / mean.users) * boundary(mean.users, planned_users, level)
+    )
 
 
 def boundary(users: int, planned_users: int, level: float = LEVEL) -> float:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from typing import Any, Final
+from typing import Any, Final, Literal
 from uuid import UUID
 
 VARIED_OPTIONS: Final = frozenset(
@@ -24,6 +24,14 @@ VARIED_OPTIONS: Final = frozenset(
     }
 )
 """The fields of RankingOptions that a variant may change. Others shape the feed in memory, which all variants share."""
+
+
+PAGE_RULE_OPTIONS: Final = frozenset({"author_repeat_factor", "author_repeat_floor", "exploration_share"})
+"""Those of VARIED_OPTIONS that the page selector reads. It makes pages of an interleaved list, not of each ranking."""
+Kind = Literal["ab_test", "interleaving"]
+"""Each user has one variant, or the lists of all users are interleaved from the rankings of two variants."""
+INTERLEAVED: Final = "interleaved"
+"""What a list of an interleaving experiment has instead of a variant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +55,7 @@ class Experiment:
     planned_users   at so many users of two variants, intervals are narrowest
     window_days     days from the first exposure of a user whose events count
     enabled         False switches the experiment off at once
+    kind            an interleaving has two variants; their shares together are those of its users
     """
 
     name: str
@@ -60,11 +69,25 @@ class Experiment:
     planned_users: int
     window_days: int
     enabled: bool
+    kind: Kind = "ab_test"
 
     @property
     def control(self) -> Variant:
         """The variant that changes nothing."""
         return next(variant for variant in self.variants if not variant.options)
+
+    @property
+    def interleaved_variant(self) -> Variant | None:
+        """The variant whose ranking is interleaved with that of the control; None in an A/B test."""
+        if self.kind != "interleaving":
+            return None
+        return next(variant for variant in self.variants if variant is not self.control)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """What a list can have of this experiment: a variant, or INTERLEAVED."""
+        names = [variant.name for variant in self.variants]
+        return names if self.kind == "ab_test" else [*names, INTERLEAVED]
 
     def variant(self, name: str) -> Variant | None:
         """The variant of this name."""
@@ -79,6 +102,13 @@ class Experiment:
                 return variant
         # without users who are held back, rounding may leave the last position over
         return None if self.held_back else self.variants[-1]
+
+    def name_of(self, user: UUID) -> str | None:
+        """What the new lists of a user have: one of `names`; None for a user who is held back."""
+        variant = self.variant_of(user)
+        if variant is None:
+            return None
+        return variant.name if self.kind == "ab_test" else INTERLEAVED
 
     def has_new_lists_at(self, now: float) -> bool:
         """Whether lists that start at `now` (seconds) have the variants."""

@@ -1,6 +1,7 @@
 """Selects a page from a ranked list: one post of a thread, few of an author, some with little engagement."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,8 @@ from app.domain.feed.time_units import HOUR
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.selector import Selection
 
-_LOOK_AHEAD_PAGES = 4  # a page is made of the first posts of the list, this number of pages
+LOOK_AHEAD_PAGES: Final = 4
+"""A page is made of the first posts of the list, this number of pages."""
 _UNDEREXPOSED = 3  # engagements; a post with fewer can be drawn for exploration
 _GOLDEN = (
     0x9E3779B97F4A7C15  # 2 ** 64 / golden ratio: spreads consecutive numbers evenly (Knuth, TAOCP 3, 6.4)
@@ -45,7 +47,7 @@ class PageSelector:
     ) -> Selection:
         """See `Selector`. Returns fewer posts if fewer threads are left."""
         state = context.state
-        chosen = one_per_thread(state.groups, rows).nonzero()[0][: _LOOK_AHEAD_PAGES * size]
+        chosen = one_per_thread(state.groups, rows).nonzero()[0][: LOOK_AHEAD_PAGES * size]
         rows, spaced = rows[chosen], values[chosen]
         groups = (state.author, *state.groups.arrays) if len(earlier) else (state.author,)
         for group in groups:  # `rows` have one post of each thread, so only earlier pages repeat a thread

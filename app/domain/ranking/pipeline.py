@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from time import perf_counter
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Reason
+from app.domain.experiments.team_draft import NO_TEAM, Teams
 from app.domain.feed.interests import NO_INTERESTS
 from app.domain.feed.row_set import RowSet
 from app.domain.ranking.input_stability import InputStability
@@ -36,6 +38,7 @@ class RankedList:
     source_reasons  the reason of each source
     scored          the scorer's result; None in a truncated list, which saves memory
     scored_at       (n,) position of each post in `scored`; empty without it
+    teams           (n,) the team of each post of an interleaved list; None in other lists
     """
 
     rows: Rows
@@ -44,16 +47,21 @@ class RankedList:
     source_reasons: Sequence[Reason]
     scored: Scored | None
     scored_at: Rows
+    teams: Teams | None = None
 
     def excluding(self, rows: Rows, n_posts: int) -> "RankedList":
         """The list without the posts `rows`; `n_posts` is the number of posts of the feed."""
-        keep = ~RowSet(rows, n_posts).contains(self.rows)
+        return self.only(~RowSet(rows, n_posts).contains(self.rows))
+
+    def only(self, keep: NDArray[np.bool_]) -> "RankedList":
+        """The posts where `keep` (n,) is true."""
         return replace(
             self,
             rows=self.rows[keep],
             values=self.values[keep],
             source=self.source[keep],
             scored_at=self.scored_at if self.scored is None else self.scored_at[keep],
+            teams=None if self.teams is None else self.teams[keep],
         )
 
     def truncated(self, size: int) -> "RankedList":
@@ -65,12 +73,42 @@ class RankedList:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Page:
-    """The posts of one page in order: rows, scores that never rise, reasons, and strengths of kinds of evidence."""
+    """The n posts of one page in order.
+
+    rows       (n,) post rows
+    values     (n,) scores, which never rise
+    reasons    why each post is shown
+    strengths  of kinds of evidence
+    teams      (n,) the team of each place of an interleaved list; NO_TEAM in other lists
+    """
 
     rows: Rows
     values: NDArray[np.float64]
     reasons: list[Reason]
     strengths: Strengths
+    teams: Teams
+
+    def places(self, start: int, stop: int) -> "Page":
+        """The posts of these places."""
+        some = slice(start, stop)
+        return Page(
+            self.rows[some], self.values[some], self.reasons[some], self.strengths[some], self.teams[some]
+        )
+
+    def only(self, keep: NDArray[np.bool_]) -> "Page":
+        """The posts where `keep` (n,) is true."""
+        reasons = list(compress(self.reasons, keep.tolist()))
+        return Page(self.rows[keep], self.values[keep], reasons, self.strengths[keep], self.teams[keep])
+
+    def followed_by(self, other: "Page") -> "Page":
+        """The posts of this page, then those of another one."""
+        return Page(
+            np.concatenate([self.rows, other.rows]),
+            np.concatenate([self.values, other.values]),
+            self.reasons + other.reasons,
+            np.concatenate([self.strengths, other.strengths]),
+            np.concatenate([self.teams, other.teams]),
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,8 +209,11 @@ class FeedPipeline:
                 strict=True,
             )
         ]
+        teams = np.full(len(rows), NO_TEAM, np.int8)
+        if ranked.teams is not None:
+            teams = np.where(selected.explored, teams, ranked.teams[selected.positions])
         self.observer.observe("select", perf_counter() - started)
-        return Page(rows, selected.values, reasons, grounds.strengths)
+        return Page(rows, selected.values, reasons, grounds.strengths, teams)
 
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
         """What the score of each of `rows` consists of, relative to the list; empty for a post outside the list."""

@@ -12,7 +12,14 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from app.domain.entities import InteractionType
 from app.domain.entities.control import ControlAction
-from app.domain.experiments.experiment import VARIED_OPTIONS, Experiment, Variant
+from app.domain.experiments.experiment import (
+    INTERLEAVED,
+    PAGE_RULE_OPTIONS,
+    VARIED_OPTIONS,
+    Experiment,
+    Kind,
+    Variant,
+)
 from app.infrastructure.config.ranking_settings import RANKING_BOUNDS
 from app.infrastructure.config.setting_types import Fraction
 from app.shared.exceptions import ConfigurationError
@@ -28,7 +35,7 @@ class _VariantTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: _Name
-    share: Fraction
+    share: Fraction = 0.0
     ranking: dict[str, Any] = Field(default_factory=dict)
 
     @model_validator(mode="after")
@@ -50,6 +57,7 @@ class _ExperimentTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
     name: _Name
+    kind: Kind = "ab_test"
     salt: Annotated[str, Field(min_length=1, max_length=64)]
     start: AwareDatetime
     end: AwareDatetime
@@ -70,19 +78,48 @@ class _ExperimentTable(BaseModel):
             raise ValueError(
                 "exactly one variant, the control, must change nothing; leave out `ranking` of one variant"
             )
-        total = sum(one.share for one in self.variant) + self.held_back
-        if not isclose(total, 1.0, abs_tol=1e-9):
-            raise ValueError(f"the shares of the variants and held_back add up to {total:g}; make that 1")
+        if self.kind == "interleaving":
+            self._check_interleaving()
+        else:
+            self._check_shares()
         if self.start >= self.end:
             raise ValueError("start is not before end; correct one of them")
         return self
+
+    def _check_shares(self) -> None:
+        if without := next((one.name for one in self.variant if "share" not in one.model_fields_set), None):
+            raise ValueError(f"variant {without!r}: share is missing; add it")
+        total = sum(one.share for one in self.variant) + self.held_back
+        if not isclose(total, 1.0, abs_tol=1e-9):
+            raise ValueError(f"the shares of the variants and held_back add up to {total:g}; make that 1")
+
+    def _check_interleaving(self) -> None:
+        if len(self.variant) != 2:
+            raise ValueError(f"an interleaving has two variants, not {len(self.variant)}; remove the others")
+        for one in self.variant:
+            if "share" in one.model_fields_set:
+                raise ValueError(
+                    f"variant {one.name!r}: share: both rankings are in each list; leave it out, and set held_back"
+                )
+            if one.name == INTERLEAVED:
+                raise ValueError(
+                    f"a variant of an interleaving has the name {INTERLEAVED!r}; take another one"
+                )
+            if both := sorted(PAGE_RULE_OPTIONS & set(one.ranking)):
+                raise ValueError(
+                    f"ranking.{both[0]}: is a rule of pages, which both rankings share; compare it in an A/B test"
+                )
+        if self.guardrails:
+            raise ValueError(
+                "guardrails: no user has one ranking alone; leave them out, or make it an A/B test"
+            )
 
     def experiment(self) -> Experiment:
         """The experiment of the table."""
         return Experiment(
             self.name,
             self.salt,
-            [Variant(one.name, one.share, one.ranking) for one in self.variant],
+            [Variant(one.name, self._share(one), one.ranking) for one in self.variant],
             self.held_back,
             self.start.timestamp(),
             self.end.timestamp(),
@@ -91,7 +128,11 @@ class _ExperimentTable(BaseModel):
             self.planned_users,
             self.window_days,
             self.enabled,
+            self.kind,
         )
+
+    def _share(self, variant: _VariantTable) -> float:
+        return variant.share if self.kind == "ab_test" else (1 - self.held_back) / 2
 
 
 class ExperimentsFile:
@@ -176,6 +217,12 @@ def _check_layers(experiments: Sequence[Experiment]) -> None:
             raise ValueError(
                 f"experiments {one.name!r} and {other.name!r} both change {both[0]}; set `enabled = false` in one"
             )
+    interleaved = [one.name for one in enabled if one.kind == "interleaving"]
+    if len(interleaved) > 1:
+        raise ValueError(
+            f"experiments {interleaved[0]!r} and {interleaved[1]!r} both interleave lists, which have two teams; set "
+            "`enabled = false` in one"
+        )
     combined = prod(len(one.variants) for one in enabled)
     if combined > MAX_COMBINATIONS:
         raise ValueError(

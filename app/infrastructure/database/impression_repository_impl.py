@@ -40,12 +40,13 @@ _DAYS_AHEAD = 3
 # concurrent statements lock them in the same order and cannot deadlock.
 SAVE_STATEMENT: Final = """
 WITH added AS (
-    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants)
-    SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources, variants::jsonb
+    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants, team)
+    SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources, variants::jsonb,
+        team::smallint[]
     FROM unnest(
         %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[]
-    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources, variants)
+        %s::text[], %s::text[]
+    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources, variants, team)
     LEFT JOIN {feed_users} u ON u.id = given.user_id
     WHERE u.id IS NOT NULL OR NOT given.known_user
     RETURNING posts
@@ -260,8 +261,7 @@ def read_newest_pages(connection: Connection, schema: SchemaName) -> list[ShownP
 
 
 def _parameters(one: Impression) -> tuple[object, ...]:
-    """The values of one page in the order of SAVE_STATEMENT; the posts are written as a PostgreSQL array."""
-    posts = ",".join(map(str, one.posts))
+    """The values of one page in the order of SAVE_STATEMENT; a value for each place is a PostgreSQL array."""
     sources = "".join(reason.letter for reason in one.reasons)
     return (
         one.user_id,
@@ -270,7 +270,12 @@ def _parameters(one: Impression) -> tuple[object, ...]:
         one.request_id,
         one.mode,
         one.model_version,
-        f"{{{posts}}}",
+        _array(one.posts),
         sources,
         json.dumps(dict(one.variants)) if one.variants else None,
+        _array(one.teams) if one.teams else None,
     )
+
+
+def _array(values: Sequence[int]) -> str:
+    return f"{{{','.join(map(str, values))}}}"

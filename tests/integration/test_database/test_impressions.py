@@ -125,6 +125,21 @@ def test_the_places_of_chosen_posts_are_counted_once_by_the_version_of_the_model
     assert none == {}
 
 
+def test_an_event_is_joined_with_the_team_of_its_place(engine: Engine) -> None:
+    storage = Storage.on_postgres(engine, PUBLIC)
+    first, second, third = filled(storage)
+    interleaved = replace(page("anna", [third, first, second]), teams=[1, 0, -1])
+
+    storage.impressions.save([interleaved, page("anna", [first], request="r2")])
+    for post, request in (("first", "r1"), ("second", "r1"), ("third", "r1"), ("first", "r2")):
+        event = replace(did("anna", post, "like", at=NOON), request_id=request)
+        SqlInteractionRepository(engine, budget_seconds=20).record([event])
+
+    with engine.connect() as connection:
+        query = "SELECT place, team FROM interaction_impression ORDER BY request_id, place"
+        assert connection.exec_driver_sql(query).all() == [(1, 1), (2, 0), (3, -1), (1, None)]
+
+
 @pytest.mark.parametrize(("user", "request_id"), [("bert", "r1"), ("anna", "r2")])
 def test_only_the_users_own_pages_can_be_reported(storage: Storage, user: str, request_id: str) -> None:
     first, *_ = filled(storage)

@@ -154,3 +154,67 @@ def test_users_with_several_variants_are_in_no_figure(
     found = json.loads(printed(capsys, "report", "order", "--json"))
 
     assert (found["users"], found["mixed_users"]) == ({"control": 600, "other": 599}, 1)
+
+
+INTERLEAVING = """
+[[experiment]]
+name = "trends"
+kind = "interleaving"
+salt = "third"
+start = 2026-12-01T00:00:00Z
+end = 2026-12-15T00:00:00Z
+primary_metric = "like"
+window_days = 3
+[[experiment.variant]]
+name = "control"
+[[experiment.variant]]
+name = "shorter"
+ranking = { trending_half_life_hours = 6.0 }
+"""
+# Users 1 to 300 have two pages of three posts a day after the other, and like the first post of the control and the
+# second one of the variant; each second user likes that of the variant again after the window.
+INTERLEAVED = """
+INSERT INTO posts (id, external_id, author_id, content, created_at)
+SELECT uuid_of(9000 + n), 'drafted ' || n, uuid_of(0), 'a post', '2026-01-02' FROM generate_series(1, 3) AS n;
+INSERT INTO impression (user_id, time, request_id, mode, posts, sources, variants, team)
+SELECT uuid_of(n), '2026-12-02 09:00Z'::timestamptz + day * interval '1 day', 'page ' || day, 'ranked',
+    (SELECT array_agg(seq ORDER BY external_id) FROM posts WHERE external_id LIKE 'drafted %%'), 'ttt',
+    '{"trends": "interleaved"}', '{0,1,-1}' FROM generate_series(1, 300) AS n, generate_series(0, 1) AS day;
+INSERT INTO user_interaction (user_id, post_id, interaction_type, occurred_at, created_at, request_id)
+SELECT uuid_of(n), uuid_of(9000 + post), kind, '2026-12-02 10:00Z'::timestamptz + day * interval '1 day', now(), page
+FROM generate_series(1, 300) AS n, (VALUES
+    (1, 0, 'page 0', 'like', 1), (2, 0, 'page 0', 'like', 1), (2, 1, 'page 1', 'like', 1), (2, 1, 'page 1', 'view', 1),
+    (3, 1, 'page 1', 'like', 1), (2, 1, NULL, 'like', 1), (2, 3, 'page 1', 'like', 2)
+) AS did (post, day, page, kind, users) WHERE n %% users = 0;
+"""
+
+
+def test_a_report_of_an_interleaving_joins_events_with_the_places_of_their_page(
+    engine: Engine, file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(FILE + INTERLEAVING)
+    with engine.begin() as connection:
+        for statement in filter(str.strip, INTERLEAVED.split(";\n")):
+            connection.exec_driver_sql(statement, ())
+    engine.dispose()
+
+    found = json.loads(printed(capsys, "report", "trends", "--json"))
+    report = printed(capsys, "report", "trends")
+
+    assert (found["users"], found["complete_users"], found["pages"]) == (300, 300, 600)
+    assert (found["control_events"], found["variant_events"], found["preference"]) == (300, 600, 1.0)
+    assert "like: 600 with posts of shorter, 300 with posts of control, difference per user +1.000" in report
+    assert report.endswith("    users prefer shorter\n")
+
+    monkeypatch.setenv("IMPRESSION_DAYS", "15")
+    assert experiment.main(["report", "trends", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert "users whose first page is older than 2026-12-07 are in no figure" in captured.err
+    assert json.loads(captured.out)["users"] == 0
+
+
+def test_an_interleaving_has_no_plan(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file.write_text(INTERLEAVING)
+
+    assert experiment.main(["plan", "trends"]) == 2
+    assert "'trends' is an interleaving, for which there is no plan" in capsys.readouterr().err

@@ -32,6 +32,25 @@ ranking = { exploration_share = 0.1 }
 SECOND = GOOD.replace('"more_exploration"', '"other"').replace("2026-12 exploration", "other salt")
 
 
+INTERLEAVING = """
+[[experiment]]
+name = "shorter_trends"
+kind = "interleaving"
+salt = "2026-12 trends"
+start = 2026-12-01T00:00:00Z
+end = 2026-12-15T00:00:00Z
+primary_metric = "like"
+held_back = 0.2
+
+[[experiment.variant]]
+name = "control"
+
+[[experiment.variant]]
+name = "shorter"
+ranking = { trending_half_life_hours = 6.0 }
+"""
+
+
 def written(folder: Path, content: str) -> Path:
     path = folder / "experiments.toml"
     path.write_text(content)
@@ -47,6 +66,47 @@ def test_a_file_gives_its_experiments(tmp_path: Path) -> None:
         Variant("control", 0.45, {}),
         Variant("more", 0.45, {"exploration_share": 0.1}),
     ]
+
+
+def test_an_interleaving_has_two_variants_without_shares(tmp_path: Path) -> None:
+    [one] = read_experiments(written(tmp_path, INTERLEAVING))
+
+    assert one.kind == "interleaving"
+    assert one.interleaved_variant == Variant("shorter", 0.4, {"trending_half_life_hours": 6.0})
+    assert one.names == ["control", "shorter", "interleaved"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("interleaving", "interleave", "kind: Input should be 'ab_test' or 'interleaving'"),
+        (
+            'name = "shorter"',
+            'name = "shorter"\nshare = 0.5',
+            "'shorter': share: both rankings are in each list",
+        ),
+        ('name = "shorter"', 'name = "interleaved"', "has the name 'interleaved'; take another one"),
+        (
+            "trending_half_life_hours = 6.0",
+            "exploration_share = 0.1",
+            "is a rule of pages, which both rankings",
+        ),
+        ('"like"', '"like"\nguardrails = ["hide_post"]', "guardrails: no user has one ranking alone"),
+        (
+            '[[experiment.variant]]\nname = "control"',
+            (
+                '[[experiment.variant]]\nname = "x"\nranking = { candidates = 50 }\n'
+                '[[experiment.variant]]\nname = "control"'
+            ),
+            "an interleaving has two variants, not 3; remove the others",
+        ),
+    ],
+)
+def test_a_mistake_in_an_interleaving_is_one_line_as_well(
+    tmp_path: Path, old: str, new: str, message: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read_experiments(written(tmp_path, INTERLEAVING.replace(old, new, 1)))
 
 
 @pytest.mark.parametrize("content", ["", "# none at the moment\n"])
@@ -80,6 +140,7 @@ def test_an_empty_file_has_no_experiment(tmp_path: Path, content: str) -> None:
             "exactly one variant, the control, must change nothing",
         ),
         ("share = 0.45\nr", "share = nan\nr", "variant.2.share: "),
+        ("share = 0.45\nr", "r", "variant 'more': share is missing; add it"),
     ],
 )
 def test_a_mistake_is_one_line_with_place_problem_and_remedy(
@@ -101,6 +162,13 @@ def test_a_mistake_is_one_line_with_place_problem_and_remedy(
         (GOOD, "two experiments have the name 'more_exploration'; rename one"),
         (SECOND, "'more_exploration' and 'other' both change exploration_share"),
         (SECOND.replace("other salt", "2026-12 exploration"), "have the same salt"),
+        (
+            INTERLEAVING
+            + INTERLEAVING.replace("shorter_trends", "candidates")
+            .replace("2026-12 trends", "2026-12 candidates")
+            .replace("trending_half_life_hours = 6.0", "candidates = 50"),
+            "'shorter_trends' and 'candidates' both interleave lists",
+        ),
     ],
 )
 def test_experiments_that_cannot_run_together_are_rejected(tmp_path: Path, second: str, message: str) -> None:
