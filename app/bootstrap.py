@@ -38,6 +38,7 @@ from app.application.use_cases.generate_recommendations import (
 )
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.list_experiments import ListExperiments
 from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.recommend_batch import RecommendBatch
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
@@ -50,6 +51,7 @@ from app.application.use_cases.write_entities import WriteEntities
 from app.application.viewers import Viewers
 from app.application.workers.chosen_places import ChosenPlaces
 from app.application.workers.database_watcher import DatabaseWatcher
+from app.application.workers.experiment_reader import ExperimentReader
 from app.application.workers.experiments_watcher import ExperimentSource, ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
@@ -62,6 +64,7 @@ from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.supervisor import WorkerSupervisor
 from app.application.workers.user_evictor import UserEvictor
+from app.application.workers.variant_models import VariantModels
 from app.domain.feed.away_users import DEFAULT_USER_LIVE_DAYS
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.feed.state import FeedState
@@ -71,6 +74,7 @@ from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.entity_repository import EntityRepository
+from app.domain.repositories.experiment_repository import ExperimentCounts, ExperimentResults
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.impression_repository import ImpressionRepository
@@ -104,6 +108,8 @@ from app.infrastructure.database.control_repository_impl import SqlControlReposi
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
+from app.infrastructure.database.experiment_counts import SqlExperimentCounts
+from app.infrastructure.database.experiment_results import SqlExperimentResults
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
@@ -158,6 +164,8 @@ class Storage:
     posts: PostRepository | None = None
     recommendations: RecommendationRepository | None = None
     stored_posts: StoredPostRepository | None = None
+    experiment_counts: ExperimentCounts | None = None
+    experiment_results: ExperimentResults | None = None
     check: Callable[[], None] | None = None  # as in DatabaseWatcher
     fill_pool: Callable[[], None] | None = None  # opens the connections of requests
 
@@ -188,6 +196,8 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),
         stored_posts=SqlStoredPostRepository(engine, schema, settings.statement_budget_ms / 1000),
+        experiment_counts=SqlExperimentCounts(engine, schema, settings.load_budget_seconds),
+        experiment_results=SqlExperimentResults(engine, schema),
         check=check,
         fill_pool=partial(
             fill_pool,
@@ -252,8 +262,9 @@ def build_workers(
     live_posts: LivePostLimits = DEFAULT_LIMITS,
     user_live_days: float = DEFAULT_USER_LIVE_DAYS,
     experiments: ExperimentSource | None = None,
+    clock: Clock | None = None,
 ) -> WorkerSupervisor:
-    """The supervisor of all workers around an empty feed, not started."""
+    """The supervisor of all workers around an empty feed, not started. `clock` is that of read-outs of experiments."""
     state = FeedState(options.counting, options.lists)
     feed = LiveFeed(state, ActiveRanker(ranking_pipeline(options, None, None, observer)))
     stopping = threading.Event()
@@ -269,6 +280,18 @@ def build_workers(
         user_evictor = UserEvictor(updater, user_live_days * DAY)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
+    experiments_watcher = experiment_reader = None
+    if experiments is not None:
+        results = storage.experiment_results
+        experiments_watcher = ExperimentsWatcher(experiments, updater, VariantModels(models), results)
+        if storage.experiment_counts is not None and results is not None:
+            experiment_reader = ExperimentReader(
+                lambda: experiments.experiments,
+                storage.experiment_counts,
+                results,
+                clock or SystemClock(),
+                intervals.experiment_seconds,
+            )
     return WorkerSupervisor(
         feed,
         updater,
@@ -283,8 +306,9 @@ def build_workers(
         intervals,
         stopping,
         None if storage.check is None else DatabaseWatcher(feed, storage.check),
-        None if experiments is None else ExperimentsWatcher(experiments, updater),
+        experiments_watcher,
         None if storage.feed_log is None else ChosenPlaces(storage.impressions),
+        experiment_reader,
     )
 
 
@@ -327,6 +351,7 @@ def build_use_cases(
         storage.stored_posts,
         bring_back,
         on_fallback,
+        settings.slow_page_ms / 1000,
     )
     return Services(
         recommend=recommend,
@@ -352,6 +377,7 @@ def build_use_cases(
         explain=ExplainFeed(
             workers.feed, cursors, ranking_clock, storage.posts, list_controls, storage.follows, bring_back
         ),
+        list_experiments=ListExperiments(workers.configured_experiments, storage.experiment_results),
         rank_posts=RankPosts(viewers, storage.stored_posts),
         similar_posts=SimilarPosts(viewers, storage.posts, storage.stored_posts),
         suggest_follows=SuggestFollows(viewers, storage.follows),
@@ -391,6 +417,7 @@ def bootstrap(
         registry_seconds=settings.registry_poll_seconds,
         reconcile_seconds=settings.reconcile_seconds,
         newest_seconds=settings.newest_poll_seconds,
+        experiment_seconds=settings.experiment_read_minutes * 60,
         outbox_ttl=timedelta(days=settings.outbox_days),
     )
     writer = None
@@ -417,6 +444,7 @@ def bootstrap(
         live_post_limits(settings),
         settings.user_live_days,
         experiments,
+        clock,
     )
     stack.callback(workers.stop)
     workers.feed.lock.on_released = metrics.observe_lock

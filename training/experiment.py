@@ -1,25 +1,30 @@
-"""Plan and read out experiments: `python -m training.experiment plan|report NAME`."""
+"""Plan, read out and export experiments: `python -m training.experiment plan|report|export NAME`."""
 
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, time, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
 from typing import Final
 
 from app.domain.experiments.experiment import Experiment
 from app.domain.experiments.preference import preference
-from app.domain.experiments.read_out import PER_POSTS, Comparison, ReadOut, plan, read_out
+from app.domain.experiments.read_out import ReadOut, plan, read_out, read_own_metrics
 from app.infrastructure.config.experiments_file import read_experiments
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.experiment_counts import SqlExperimentCounts
 from app.infrastructure.database.experiment_credits import SqlExperimentCredits
+from app.infrastructure.database.experiment_metrics import QUERY_SECONDS, SqlOwnMetrics
+from app.infrastructure.database.experiment_results import SqlExperimentResults
 from app.shared.command_line import OneLineParser, warn
 from app.shared.exceptions import ConfigurationError
 from data.command_line import run_command
 from training.command_line import print_json
+from training.reporting.exposures import COUNTS, EXPOSURES, write_rows
 
 _PROG: Final = "training.experiment"
 
@@ -40,8 +45,8 @@ def _plan(args: argparse.Namespace) -> None:
             "take planned_users = 1000 and look at its report"
         )
     metric, window_days = experiment.primary_metric, experiment.window_days
-    with _stored_counts(settings) as stored:
-        after, before = stored.baseline(metric, window_days, _today(settings))
+    with _stored(settings) as stored:
+        after, before = stored.counts.baseline(metric, window_days, _now(settings).date())
     found = plan(experiment, after, before, args.effect / 100)
     if found is None:
         raise ConfigurationError(
@@ -65,11 +70,17 @@ def _report(args: argparse.Namespace) -> None:
     if experiment.kind == "interleaving":
         _report_preference(args, settings, experiment)
         return
-    with _stored_counts(settings) as stored:
-        counts = stored.of_users(
-            experiment.name, experiment.primary_metric, experiment.guardrails, experiment.window_days
-        )
-    found = read_out(experiment, counts, _today(settings))
+    now = _now(settings)
+    with _stored(settings) as stored:
+        data = stored.counts.read(experiment, now)
+        stops = [stop for stop in stored.results.stops() if experiment.has_stop(stop)]
+        values = [stored.own_metrics.values(experiment, metric) for metric in experiment.own_metrics]
+    own = read_own_metrics(experiment, values, now.date(), stops)
+    found = replace(read_out(experiment, data, now.date(), stops), own_metrics=own)
+    if args.plot is not None:
+        from training.reporting.experiment_plot import save_plot  # matplotlib takes a second
+
+        save_plot(experiment, found, args.plot)
     if args.json:
         print_json(found)
     else:
@@ -83,13 +94,13 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _report_preference(args: argparse.Namespace, settings: Settings, experiment: Experiment) -> None:
-    oldest = _today(settings) - timedelta(days=settings.impression_days)
+    oldest = _now(settings).date() - timedelta(days=settings.impression_days)
     with cli_engine(settings) as engine:
         schema = feed_schema(engine, settings.db_schema)
         credited = SqlExperimentCredits(engine, schema, settings.load_budget_seconds).of_users(
             experiment.name, experiment.primary_metric, experiment.window_days, oldest
         )
-    found = preference(experiment, credited, _today(settings))
+    found = preference(experiment, credited, _now(settings).date())
     if experiment.start < datetime.combine(oldest, time(), UTC).timestamp():
         warn(
             _PROG,
@@ -107,6 +118,26 @@ def _report_preference(args: argparse.Namespace, settings: Settings, experiment:
     )
 
 
+def _export(args: argparse.Namespace) -> None:
+    settings = read_settings()
+    experiment, folder = _experiment(settings, args.name), args.output
+    files = [folder / name for name in ("exposures.parquet", "counts.parquet")]
+    if any(file.exists() for file in files):
+        raise ConfigurationError(f"--output: {folder} has an export; use another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with _stored(settings) as stored:
+            users = write_rows(files[0], EXPOSURES, stored.counts.exposures(experiment.name))
+            rows = write_rows(files[1], COUNTS, stored.counts.daily_counts(experiment.name))
+        if not users:
+            raise ConfigurationError(f"no user was shown a page of {experiment.name!r}; export it later")
+    except BaseException:  # both files or none
+        for file in files:
+            file.unlink(missing_ok=True)
+        raise
+    print(f"{folder}: {users:,} exposures and {rows:,} daily counts of {experiment.name}")
+
+
 def _print(found: ReadOut) -> None:
     users = ", ".join(
         f"{name} {found.users[name]:,} ({found.complete_users[name]:,})" for name in found.users
@@ -114,17 +145,13 @@ def _print(found: ReadOut) -> None:
     print(f"users, and those whose {found.window_days} days have ended: {users}")
     if found.mixed_users:
         print(f"{found.mixed_users:,} users had several variants and are in no figure")
-    for unit, rows in (("per user", found.primary), (f"per {PER_POSTS:,} posts", found.guardrails)):
-        for row in rows:
-            print(_line(row, unit))
-
-
-def _line(row: Comparison, unit: str) -> str:
-    interval = "" if row.low is None or row.high is None else f" ({row.low:+.3f} to {row.high:+.3f})"
-    return (
-        f"{row.metric} {unit}: {row.variant} {row.other:.3f}, control {row.control:.3f}, "
-        f"difference {row.difference:+.3f}{interval}\n    {row.verdict}"
-    )
+    for row in (*found.primary, *found.guardrails, *found.own_metrics):
+        print(f"{row.figures}\n    {row.verdict}")
+    for stop in found.stops:
+        print(
+            f"{stop.variant} was stopped at {stop.stopped_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC, and its figures are "
+            f"those of that time\n    {stop.reason}"
+        )
 
 
 def _experiment(settings: Settings, name: str) -> Experiment:
@@ -139,16 +166,27 @@ def _experiment(settings: Settings, name: str) -> Experiment:
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    counts: SqlExperimentCounts
+    results: SqlExperimentResults
+    own_metrics: SqlOwnMetrics
+
+
 @contextmanager
-def _stored_counts(settings: Settings) -> Iterator[SqlExperimentCounts]:
-    """Reads the database of the settings. Raises the errors of `cli_engine`."""
+def _stored(settings: Settings) -> Iterator[_Stored]:
+    """What is stored about experiments. Raises the errors of `cli_engine`."""
     with cli_engine(settings) as engine:
-        schema = feed_schema(engine, settings.db_schema)
-        yield SqlExperimentCounts(engine, schema, settings.load_budget_seconds)
+        database = engine, feed_schema(engine, settings.db_schema)
+        yield _Stored(
+            SqlExperimentCounts(*database, settings.load_budget_seconds),
+            SqlExperimentResults(*database, settings.load_budget_seconds),
+            SqlOwnMetrics(*database, QUERY_SECONDS),
+        )
 
 
-def _today(settings: Settings) -> date:
-    return (settings.feed_now or datetime.now(UTC)).astimezone(UTC).date()
+def _now(settings: Settings) -> datetime:
+    return (settings.feed_now or datetime.now(UTC)).astimezone(UTC)
 
 
 def _percent(text: str) -> float:
@@ -162,9 +200,17 @@ def _percent(text: str) -> float:
     return value
 
 
+def _plot_file(text: str) -> Path:
+    """An argument type: a file of a format that can be drawn."""
+    path = Path(text)
+    if path.suffix not in {".svg", ".png", ".pdf"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is no plot; use a name such as effects.svg")
+    return path
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
-        prog=_PROG, description="Plan an experiment of EXPERIMENTS_FILE, or show what it found."
+        prog=_PROG, description="Plan an experiment of EXPERIMENTS_FILE, show what it found, or export it."
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -173,7 +219,6 @@ def _parser() -> argparse.ArgumentParser:
     ) -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=help_text, description=help_text)
         sub.add_argument("name", metavar="NAME", help="of the experiment")
-        sub.add_argument("--json", action="store_true", help="print the result as JSON")
         sub.set_defaults(command=command)
         return sub
 
@@ -185,7 +230,17 @@ def _parser() -> argparse.ArgumentParser:
         metavar="PERCENT",
         help="difference in the primary metric that is to be found (default: 5)",
     )
-    add("report", _report, "what the experiment found so far; it may be read at any time")
+    reported = add("report", _report, "what the experiment found so far; it may be read at any time")
+    reported.add_argument(
+        "--plot",
+        type=_plot_file,
+        metavar="FILE",
+        help="write a plot of the effect by day, by position and by reason (.svg, .png or .pdf)",
+    )
+    for sub in (planned, reported):
+        sub.add_argument("--json", action="store_true", help="print the result as JSON")
+    exported = add("export", _export, "write who was exposed to which variant, and the counts, as Parquet")
+    exported.add_argument("--output", type=Path, required=True, metavar="DIR", help="folder of the files")
     return parser
 
 

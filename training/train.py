@@ -13,6 +13,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, existing_file, fail, warn, whole_number
@@ -60,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         metavar="FILE",
         help="options from training.tune, instead of the environment's",
     )
+    parser.add_argument(
+        "--for-experiment",
+        action="store_true",
+        help="do not make the version active, and give it the text space of the active one, so that a variant of an "
+        "experiment can name it",
+    )
     args = parser.parse_args(argv)
     return run_command(_PROG, lambda: _train_and_publish(args))
 
@@ -70,6 +78,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     check_engine(settings)
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
+    text_space = _active_text_space(registry) if args.for_experiment else None
     if args.interactions:
         feed = read_exported(args.interactions, settings, args.memory_limit)
     else:
@@ -81,13 +90,15 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         )
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
-        trained = train(feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers))
+        trained = train(
+            feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers), text_space
+        )
     record = registry.publish(
         trained.model.to_artifact(),
         metrics=trained.metrics_beside(registry.records()),
         config=trained.config,
         created_at=datetime.now(UTC).isoformat(timespec="seconds"),
-        status="rejected" if trained.rejection_reasons else "active",
+        status="rejected" if trained.rejection_reasons else "inactive" if args.for_experiment else "active",
         note="; ".join([*trained.rejection_reasons, trained.selection_reason]),
     )
     stopwatch.lap("publish")
@@ -96,6 +107,13 @@ def _train_and_publish(args: argparse.Namespace) -> int:
         _delete_erased(registry, settings)
     warn_of_missing_intervals(_PROG, trained.users)
     return 1 if trained.rejection_reasons else 0
+
+
+def _active_text_space(registry: FileModelRegistry) -> TextSpace:
+    active = registry.active()
+    if active is None:
+        raise ConfigurationError("--for-experiment: no version is active; train without it first")
+    return ServedModel.from_artifact(registry.load(active.version)).text_space
 
 
 def _delete_erased(registry: FileModelRegistry, settings: Settings) -> None:

@@ -94,8 +94,11 @@ def train(
     progress: Progress,
     stopwatch: Stopwatch,
     engine: TrainingEngine = LOCAL_ENGINE,
+    text_space: TextSpace | None = None,
 ) -> TrainedModel:
     """Train on a feed with interactions. `active` is the published model to compare with.
+
+    The model has the given text space, or one that is fitted on the feed.
 
     The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
     table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
@@ -128,7 +131,8 @@ def train(
     stopwatch.lap("learn")
     progress("fit", 1, 2)
     simple = FORMULA if fit else config.ranker
-    model = fit_served_model(feed, options.ranking, fit.model if fit else None, metrics, simple, inputs)
+    choice_model = fit.model if fit else None
+    model = fit_served_model(feed, options.ranking, choice_model, metrics, simple, inputs, text_space)
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
@@ -145,13 +149,14 @@ def fit_served_model(
     metrics: dict[str, Any],
     simple_ranking: str = FORMULA,
     inputs: InputDistribution | None = None,
+    text_space: TextSpace | None = None,
 ) -> ServedModel:
-    """Fit the neighbour model and the text space, and add the trending posts.
+    """Fit the neighbour model, and the text space unless it is given, and add the trending posts.
 
     `simple_ranking` serves without a `choice_model`, and `inputs` is the distribution of the inputs of one.
     """
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting, limits=ranking.lists)
-    text_space = TextSpace.fit(timeline.first_texts())
+    text_space = text_space or TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
     state = feed.to_state(timeline)
     events = newest_compared(timeline.events[np.flatnonzero(timeline.counted)])

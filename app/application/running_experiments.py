@@ -9,7 +9,7 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.errors import UnknownVariant
+from app.domain.errors import InvalidArtifact, UnknownVariant
 from app.domain.experiments.experiment import INTERLEAVED, Experiment
 from app.domain.ranking.pipeline import FeedPipeline
 
@@ -43,34 +43,47 @@ class RunningExperiments:
     configured   all experiments, also those that are not enabled
     experiments  in the order of the file
     pipelines    by the variants that change something; a pipeline that cannot be built is missing
+    models       versions of those pipelines that are not of the served model
     """
 
     configured: Sequence[Experiment] = ()
     experiments: Sequence[Experiment] = ()
     pipelines: Mapping[_Pairs, FeedPipeline] = field(default_factory=dict)
+    models: Mapping[_Pairs, str] = field(default_factory=dict)
     _by_id: Mapping[bytes, tuple[str, str]] = field(default_factory=dict)
 
     @classmethod
     def build(
         cls,
         experiments: Sequence[Experiment],
-        pipeline_with: Callable[[Mapping[str, Any]], FeedPipeline],
+        pipeline_with: Callable[[Mapping[str, Any], str | None], FeedPipeline],
     ) -> "RunningExperiments":
-        """One pipeline for each combination of variants. `pipeline_with` builds that with some other options."""
+        """One pipeline for each combination of variants.
+
+        `pipeline_with` builds that with some other options, of another version if one is named.
+        """
         enabled = [experiment for experiment in experiments if experiment.enabled]
         pipelines: dict[_Pairs, FeedPipeline] = {}
-        for variants in product(*(experiment.variants for experiment in enabled)):
-            chosen = [pair for pair in zip(enabled, variants, strict=True) if pair[1].options]
+        models: dict[_Pairs, str] = {}
+        for variants in product(*(experiment.running_variants for experiment in enabled)):
+            chosen = [pair for pair in zip(enabled, variants, strict=True) if not pair[1].changes_nothing]
             pairs = frozenset((experiment.name, variant.name) for experiment, variant in chosen)
             if not pairs or pairs in pipelines:
                 continue
             options = {name: value for _, variant in chosen for name, value in variant.options.items()}
+            model = next((variant.model for _, variant in chosen if variant.model is not None), None)
             try:
-                pipelines[pairs] = pipeline_with(options)
+                pipelines[pairs] = pipeline_with(options, model)
+            except InvalidArtifact as error:
+                log.warning("experiment.variant_not_built", variants=dict(pairs), cause=str(error))
+                continue
             except Exception:  # the served ranking must not fail because of a variant
                 log.exception("experiment.variant_not_built", variants=dict(pairs))
+                continue
+            if model is not None:
+                models[pairs] = model
         by_id = {_id_of(one.name, name): (one.name, name) for one in enabled for name in one.names}
-        return cls(experiments, enabled, pipelines, by_id)
+        return cls(experiments, enabled, pipelines, models, by_id)
 
     def assigned(self, user: UUID, now: float) -> Variants:
         """The variants of a user in a list that starts at `now` (seconds)."""
@@ -97,7 +110,7 @@ class RunningExperiments:
         """The same variants. Raises UnknownVariant for one that does not run."""
         for name, variant in variants.items():
             if not self._runs(name, variant):
-                raise UnknownVariant(f"no enabled experiment {name!r} has a variant {variant!r}")
+                raise UnknownVariant(f"no enabled experiment {name!r} has a variant {variant!r} that runs")
         return variants
 
     def rankings(self, variants: Variants, control: FeedPipeline) -> Rankings | None:
@@ -115,14 +128,22 @@ class RunningExperiments:
                 return None if rival is None else Rankings(pipeline, rival, experiment.salt)
         return Rankings(pipeline)
 
+    def model_version(self, variants: Variants) -> str | None:
+        """The version that ranks lists with these variants; None if it is the served one."""
+        return self.models.get(self._changing(variants)) if self.models and variants else None
+
     def _pipeline(self, variants: Variants, control: FeedPipeline) -> FeedPipeline | None:
-        pairs = frozenset(
+        pairs = self._changing(variants)
+        return self.pipelines.get(pairs) if pairs else control
+
+    def _changing(self, variants: Variants) -> _Pairs:
+        """Those of the variants that run and change something."""
+        return frozenset(
             (experiment.name, variant.name)
             for experiment in self.experiments
-            if (variant := experiment.variant(variants.get(experiment.name, ""))) is not None
-            if variant.options
+            if (variant := experiment.running_variant(variants.get(experiment.name, ""))) is not None
+            if not variant.changes_nothing
         )
-        return self.pipelines.get(pairs) if pairs else control
 
     def _runs(self, experiment: str, name: str) -> bool:
         return (experiment, name) in self._by_id.values()

@@ -1,8 +1,9 @@
 -- What the running service may do, and nothing else: it reads the views and the outbox, purges old rows of the latter,
 -- appends to the log of interactions and removes what users take back, appends to the log of their controls, adds and
 -- removes follows and memberships in tables of the service, writes users and posts there, stores what was shown, keeps
--- its copies of recommendations, and resets and erases one user at a time. It cannot change an interaction or a control, and has no right to tables of another
--- application behind the views.
+-- its copies of recommendations, and resets and erases one user at a time. It stores
+-- read-outs and stops of experiments, and cannot remove a stop. It cannot change an interaction or a control, and has no
+-- right to tables of another application behind the views.
 --
 -- Run it as the owner of the schema, after the migrations, and again after later ones; running it twice changes
 -- nothing. Names other than the defaults are set first, in the same session:
@@ -40,6 +41,8 @@ BEGIN
     EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.impression_count TO %I', schema, role);
     EXECUTE format('GRANT SELECT ON %I.interaction_impression TO %I', schema, role);
     EXECUTE format('GRANT SELECT ON %I.experiment_user_day TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT ON %I.experiment_stop TO %I', schema, role);
+    EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I.experiment_report TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT ON %I.user_feedback TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interest TO %I', schema, role);
     EXECUTE format('GRANT SELECT, INSERT, DELETE ON %I.user_interaction TO %I', schema, role);

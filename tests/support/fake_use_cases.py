@@ -19,6 +19,7 @@ from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import GetHealthStatus, ServiceState
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
+from app.application.use_cases.list_experiments import ListExperiments
 from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import ReadReach, ReportSeen
 from app.application.use_cases.retract_interaction import RetractInteraction
@@ -30,6 +31,7 @@ from app.application.use_cases.write_entities import WriteEntities
 from app.application.viewers import Viewers
 from app.domain.entities import Evidence, EvidenceKind, Interaction, InteractionType, Post, Reason, User
 from app.domain.errors import DomainError, StorageUnavailable, UnknownPost, UnknownUser
+from app.domain.experiments.experiment import Experiment
 from app.domain.feed.state import FeedState
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking.assembly import NoObserver, ranking_pipeline
@@ -41,6 +43,7 @@ from app.domain.repositories.interaction_repository import (
     UserAndPost,
 )
 from app.presentation.api.dependencies import Services
+from tests.support.experiments import FakeResults
 from tests.support.fake_entities import InMemoryEntities
 from tests.support.fake_storage import (
     InMemoryControls,
@@ -211,6 +214,8 @@ class Running:
     clock: FixedClock = field(default_factory=FixedClock)
     state_now: ServiceState = WHOLE
     applied: list[StoredInteraction] = field(default_factory=list)
+    experiments: list[Experiment] = field(default_factory=list)
+    experiment_results: FakeResults = field(default_factory=FakeResults)
 
     def __post_init__(self) -> None:
         self.recommend = ListRecommender(300, self.clock)
@@ -255,6 +260,7 @@ class Running:
             WriteEntities(self.entities, self.clock, lambda change: None),
             UserData(self.user_data, DerivedIds(), lambda user_id: None, lambda changes: None),
             self._explain(),
+            ListExperiments(lambda: self.experiments, self.experiment_results),
             self.count_updates,
             RankPosts(viewers),
             SimilarPosts(viewers),

@@ -25,7 +25,7 @@ from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import INTERACTION_TYPES, Impression, InteractionType, Post, User
 from app.domain.entities.control import TARGET_FIELDS, ControlAction
 from app.domain.entities.model_record import ModelRecord
-from app.domain.errors import DomainError
+from app.domain.errors import DomainError, UnknownVersion
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.ranking import user_features
@@ -87,6 +87,12 @@ class FakeModels:
             raise error
         found = next(one for one in self._models() if one.record == candidate)
         return deepcopy(found)  # like a file that is read again: its installation releases the snapshot
+
+    def fetch_version(self, version: str) -> PublishedModel:
+        found = next((one for one in self._models() if one.record.version == version), None)
+        if found is None:
+            raise UnknownVersion(version)
+        return self.fetch(found.record)
 
     def _models(self) -> list[PublishedModel]:
         return [] if self.published is None else [self.published, *self.earlier]

@@ -24,6 +24,7 @@ class RecommendationResponse:
     time_ordered  the page is newest first, and no later page of its list has a post newer than its last one
     variants      the variants of experiments that ranked the page, by experiment
     teams         the team of each place of an interleaved page (see `team_draft`), else empty
+    failed_variants  those that should have ranked it, and failed
     """
 
     user_id: str
@@ -43,3 +44,4 @@ class RecommendationResponse:
     time_ordered: bool = False
     variants: Mapping[str, str] = field(default_factory=dict)
     teams: Sequence[int] = ()
+    failed_variants: Mapping[str, str] = field(default_factory=dict)

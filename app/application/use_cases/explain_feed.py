@@ -113,6 +113,7 @@ class _Ranking:
     query: FeedQuery
     context: RankingContext
     pipeline: FeedPipeline
+    model_version: str | None
     ranked: RankedList
     page: Page
 
@@ -179,7 +180,7 @@ class ExplainFeed:
                 discoverable=bool(state.visibility.discoverable[context.user]),
                 show_sensitive=context.user in state.visibility.show_sensitive,
                 languages=state.visibility.languages_of(context.user),
-                model_version=self.feed.ranker.model_version,
+                model_version=ranking.model_version,
                 generated_at=ranking.query.now,
                 posts=self._listed(ranking),
             )
@@ -195,18 +196,23 @@ class ExplainFeed:
         request = RecommendationRequest(user_id, limit, record=False)
         query = FeedQuery.resolve(request, self.feed, self.cursors, self.clock.now())
         context = query.ranking_context(self.feed, _NO_ROWS)
-        pipeline = self._pipeline_of(query, context)
+        pipeline, model_version = self._pipeline_of(query, context)
         feed_list = query.new_list(Rankings(pipeline), context, _NO_ROWS)
         page, _ = feed_list.page(pipeline, context, query.start, query.stop)
         assert feed_list.ranked is not None, "a first page in mode `ranked`"
-        return _Ranking(query, context, pipeline, feed_list.ranked, page)
+        return _Ranking(query, context, pipeline, model_version, feed_list.ranked, page)
 
-    def _pipeline_of(self, query: FeedQuery, context: RankingContext) -> FeedPipeline:
-        """The pipeline of the user's variants in the experiments; of an interleaved list, that of the control."""
+    def _pipeline_of(self, query: FeedQuery, context: RankingContext) -> tuple[FeedPipeline, str | None]:
+        """The pipeline of the user's variants in the experiments, and the version of its model.
+
+        Of an interleaved list, that of the control.
+        """
         ranker = self.feed.ranker
         variants = variants_of(query, self.feed, context.user)
         rankings = ranker.experiments.rankings(variants, ranker.pipeline)
-        return ranker.pipeline if rankings is None else rankings.pipeline
+        if rankings is None:
+            return ranker.pipeline, ranker.model_version
+        return rankings.pipeline, ranker.experiments.model_version(variants) or ranker.model_version
 
     def _explain(self, ranking: _Ranking, row: int, key: UUID) -> PostExplanation:
         """The explanation of a live post."""
@@ -237,7 +243,7 @@ class ExplainFeed:
             ranking.query.user_id,
             key,
             verdict,
-            self.feed.ranker.model_version,
+            ranking.model_version,
             ranking.query.now,
             ranking.context.user >= 0,
             **details,

@@ -4,6 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
+from math import inf
+from time import perf_counter
 from uuid import UUID
 
 import numpy as np
@@ -43,6 +45,7 @@ class GenerateRecommendations:
     on_served  gets each ranked response to a known user, except cached ones; it must not block
     on_shown   gets each ranked page; it must not block
     on_fallback  gets the experiment and the name of each variant that failed
+    slow_seconds  time to make a page above which it counts as slow in experiments; `timer` measures it
     `on_served` and `on_shown` get no page without `record`.
     storage    has the posts that memory lacks; None without a database
     bring_back  reads the events of a user who is away into memory; raises StorageUnavailable
@@ -57,6 +60,8 @@ class GenerateRecommendations:
     storage: StoredPostRepository | None = None
     bring_back: Callable[[UUID], None] | None = None
     on_fallback: OnFallback | None = None
+    slow_seconds: float = inf
+    timer: Callable[[], float] = perf_counter
 
     def __call__(
         self, request: RecommendationRequest
@@ -72,13 +77,14 @@ class GenerateRecommendations:
         self, request: RecommendationRequest, now: datetime
     ) -> RecommendationResponse | UnfinishedPage | ReturningUser:
         """The same at a given time of now or just before. Pages of one time share the inputs of posts."""
+        began = self.timer()
         query = FeedQuery.resolve(request, self.feed, self.cursors, now)
         if self.bring_back is not None and self.feed.needs_stored_events(query.user_id):
-            return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query))
-        return self._page(query)
+            return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query, began))
+        return self._page(query, began)
 
-    def _page(self, query: FeedQuery) -> RecommendationResponse | UnfinishedPage:
-        """A page from what is in memory."""
+    def _page(self, query: FeedQuery, began: float) -> RecommendationResponse | UnfinishedPage:
+        """A page from what is in memory. `began` is the time of the request by `timer`."""
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
@@ -90,17 +96,18 @@ class GenerateRecommendations:
             validity = cache_validity(self.feed, user, query.now.timestamp()), tuple(variants.items())
             keeps_list = not query.request.single_page
             if keeps_list and (cached := self.cache.response(query, validity)) is not None:
-                self._report_shown(query, user, cached)
+                self._report_shown(query, user, began, cached)
                 return self._reissue(cached, query)
             earlier = query.earlier_rows(state)
             context = query.ranking_context(self.feed, earlier)
-            feed_list, page = self._ranked(query, context, earlier, kept_list, variants)
+            report = partial(self._report, query, user, began)
+            feed_list, page = self._ranked(query, context, earlier, kept_list, variants, report)
             response = None if isinstance(page, UnfinishedPage) else page
             if keeps_list:
                 self.cache.put(query, validity, feed_list, response)
         if isinstance(page, UnfinishedPage):
             return page
-        self._report(query, user, page)
+        report(page)
         return page
 
     def _ranked(
@@ -110,6 +117,7 @@ class GenerateRecommendations:
         earlier: NDArray[np.intp],
         kept_list: FeedList | None,
         variants: Variants,
+        report: Callable[[RecommendationResponse], None],
     ) -> tuple[FeedList, RecommendationResponse | UnfinishedPage]:
         """The list with the page, and the page; by the served ranking if that of the variants fails."""
         control = Rankings(self.feed.ranker.pipeline)
@@ -119,7 +127,7 @@ class GenerateRecommendations:
         if rankings is not None:
             try:
                 feed_list = kept_list or query.new_list(rankings, context, earlier, variants)
-                return feed_list, self._respond(query, context, feed_list, rankings, variants)
+                return feed_list, self._respond(query, context, feed_list, rankings, report, variants)
             except Exception:
                 if rankings.pipeline is control.pipeline and rankings.rival is None:
                     raise
@@ -128,16 +136,18 @@ class GenerateRecommendations:
             for experiment, variant in variants.items():
                 self.on_fallback(experiment, variant)
         feed_list = kept_list or query.new_list(control, context, earlier)
-        return feed_list, self._respond(query, context, feed_list, control, NO_VARIANTS)
+        return feed_list, self._respond(query, context, feed_list, control, report, failed_variants=variants)
 
-    def _report(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
-        self._report_shown(query, user, response)
+    def _report(self, query: FeedQuery, user: int, began: float, response: RecommendationResponse) -> None:
+        self._report_shown(query, user, began, response)
         request = query.request
         is_recorded = request.record and request.mode == "ranked" and response.post_ids
         if self.on_served is not None and is_recorded and user >= 0:
             self.on_served(query.user_id, response)
 
-    def _report_shown(self, query: FeedQuery, user: int, response: RecommendationResponse) -> None:
+    def _report_shown(
+        self, query: FeedQuery, user: int, began: float, response: RecommendationResponse
+    ) -> None:
         """Pass a ranked page on; a cached page keeps the time at which it was made."""
         request = query.request
         is_counted = request.variants is None
@@ -154,6 +164,9 @@ class GenerateRecommendations:
                     known_user=user >= 0,
                     variants=response.variants if is_counted else NO_VARIANTS,
                     teams=response.teams if is_counted else (),
+                    degraded=response.degraded or self.feed.degraded,
+                    slow=self.timer() - began > self.slow_seconds,
+                    failed_variants=response.failed_variants if is_counted else NO_VARIANTS,
                 )
             )
 
@@ -168,7 +181,9 @@ class GenerateRecommendations:
         context: RankingContext,
         feed_list: FeedList,
         rankings: Rankings,
-        variants: Variants,
+        report: Callable[[RecommendationResponse], None],
+        variants: Variants = NO_VARIANTS,
+        failed_variants: Variants = NO_VARIANTS,
     ) -> RecommendationResponse | UnfinishedPage:
         request, state, ranker = query.request, context.state, self.feed.ranker
         pipeline, is_interleaved = rankings.pipeline, rankings.rival is not None
@@ -205,7 +220,7 @@ class GenerateRecommendations:
             source=_response_source(context, ranker.model_version),
             degraded=self.feed.degraded,
             exhausted=exhausted,
-            model_version=ranker.model_version,
+            model_version=ranker.experiments.model_version(variants) or ranker.model_version,
             generated_at=query.now,
             next_cursor=next_cursor,
             explanations=feed_list.explain(pipeline, context, page) if request.explain else [],
@@ -213,6 +228,7 @@ class GenerateRecommendations:
             time_ordered=feed_list.position is not None,
             variants=variants,
             teams=page.teams.tolist() if is_interleaved else (),
+            failed_variants=failed_variants,
         )
         if progress is None or not has_ended or oldest is None or storage is None:
             return response
@@ -222,7 +238,7 @@ class GenerateRecommendations:
             feed=self.feed,
             cursors=self.cursors,
             storage=storage,
-            on_completed=partial(self._report, query, context.user),
+            on_completed=report,
             query=query,
             feed_list=feed_list,
             response=response,

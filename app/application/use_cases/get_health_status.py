@@ -1,6 +1,6 @@
 """Report the status of the service. /health, /readyz and the gauges of /metrics all read it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Literal
@@ -45,6 +45,7 @@ class ServiceState:
     input_stability   population stability index of each input of the model; empty before enough rankings
     usual_stability   the largest index of each input in a part of the training
     chosen_places     version of the model -> place on a page -> events that chose the post there
+    stopped_variants  experiments and their variants that guardrails stopped
     snapshot_*        of the last snapshot of the state; None before this process stored one
     """
 
@@ -75,6 +76,7 @@ class ServiceState:
     input_stability: Mapping[str, float] = field(default_factory=dict)
     usual_stability: Mapping[str, float] = field(default_factory=dict)
     chosen_places: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    stopped_variants: Sequence[tuple[str, str]] = ()
 
     @property
     def model_loaded(self) -> bool:

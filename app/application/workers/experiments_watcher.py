@@ -1,4 +1,4 @@
-"""Watches the file of experiments."""
+"""Watches the file of experiments, and the stops of their variants."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -7,7 +7,11 @@ from typing import Protocol
 import structlog
 
 from app.application.workers.state_updater import StateUpdater
+from app.application.workers.variant_models import VariantModels
+from app.domain.errors import StorageUnavailable
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.stop import Stop
+from app.domain.repositories.experiment_repository import ExperimentResults
 
 log = structlog.get_logger()
 
@@ -30,19 +34,35 @@ class ExperimentSource(Protocol):
 class ExperimentsWatcher:
     """Ranks with changed experiments. While they cannot be read, those of before run.
 
+    No variant runs before the stops were read once: one that was stopped would run again.
+
+    models      of variants that name a version
+    results     None without a database: then no variant is stopped
     is_failing  the present experiments cannot be used
     """
 
     source: ExperimentSource
     updater: StateUpdater
+    models: VariantModels
+    results: ExperimentResults | None = None
     is_failing: bool = field(default=False, init=False)
     _fingerprint: object = field(default_factory=object, init=False)  # the first check reads them again
+    _stops: frozenset[Stop] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
-        self.updater.replace_experiments(self.source.experiments)
+        if self.results is None:
+            self._stops = frozenset()
+        self._run()
+
+    @property
+    def stopped_variants(self) -> Sequence[tuple[str, str]]:
+        """Experiments and variants that guardrails stopped, of the experiments that run."""
+        running = self.updater.experiments
+        return [(one.name, variant) for one in running if one.enabled for variant in sorted(one.stopped)]
 
     def check(self) -> None:
         """Read the experiments if they changed, and see that a model that was loaded meanwhile has them."""
+        self._read_stops()
         fingerprint = self.source.fingerprint()
         if fingerprint != self._fingerprint:
             self._fingerprint = fingerprint
@@ -52,9 +72,26 @@ class ExperimentsWatcher:
                 if not self.is_failing:
                     log.warning("experiments.not_read", cause=str(error), hint="those of before still run")
                 self.is_failing = True
-                return
-            self.is_failing = False
-            log.info("experiments.read", enabled=[one.name for one in experiments if one.enabled])
+            else:
+                self.is_failing = False
+                log.info("experiments.read", enabled=[one.name for one in experiments if one.enabled])
+        self._run()
+
+    def _read_stops(self) -> None:
+        if self.results is None:
+            return
+        try:
+            self._stops = frozenset(self.results.stops())
+        except StorageUnavailable as error:
+            if self._stops is None:
+                log.warning("experiments.stops_not_read", cause=str(error), hint="no variant runs until then")
+
+    def _run(self) -> None:
+        """Rank with the experiments and their stops, unless the ranker has them."""
+        if self._stops is None:
+            return
+        experiments = tuple(one.with_stops(self._stops) for one in self.source.experiments)
+        models_changed = self.models.load(experiments)
+        self.updater.variant_models = self.models.loaded
+        if models_changed or self.updater.feed.ranker.experiments.configured != experiments:
             self.updater.replace_experiments(experiments)
-        elif self.updater.feed.ranker.experiments.configured != self.updater.experiments:
-            self.updater.replace_experiments(self.updater.experiments)

@@ -13,6 +13,7 @@ class PollIntervals:
     newest             a read of the newest posts, only for tables without triggers
     eviction           a look whether too many posts are in memory
     user_eviction      a look whether users in memory have been away for long
+    experiment         a read-out of each experiment, by one of the replicas
     purge              removal of outbox rows older than `outbox_ttl`
     """
 
@@ -22,5 +23,6 @@ class PollIntervals:
     newest_seconds: float = 2.0
     eviction_seconds: float = 1.0
     user_eviction_seconds: float = 600.0
+    experiment_seconds: float = 3600.0
     purge_seconds: float = 3600.0
     outbox_ttl: timedelta = timedelta(days=7)

@@ -24,6 +24,7 @@ from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_updates import PostUpdates
 from app.application.workers.removed_users import remove_pages, remove_users
 from app.application.workers.stored_lists import StoredLists
+from app.application.workers.variant_models import variant_model
 from app.domain.entities import User
 from app.domain.experiments.experiment import Experiment
 from app.domain.feed.rebuilt_lists import short_lists
@@ -68,6 +69,7 @@ class StateUpdater:
     change_lock   held during one change of the state. Its holder may read all but impressions and caches without the
                   lock of the feed, because rankings change nothing else.
     experiments   rank requests beside the model
+    variant_models  versions of the registry that variants name, as far as they were loaded
     position      where the log continues after the state; None if only a full read can continue it
     events        the newest events in the state
     """
@@ -80,6 +82,7 @@ class StateUpdater:
     write_lock: Lock = field(default_factory=Lock, init=False)
     change_lock: RLock = field(default_factory=RLock, init=False)
     experiments: Sequence[Experiment] = field(default=(), init=False)
+    variant_models: Mapping[str, PublishedModel] = field(default_factory=dict, init=False)
     position: LogPosition | None = field(default=None, init=False)
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
     lists: StoredLists = field(init=False)
@@ -153,7 +156,10 @@ class StateUpdater:
     def new_ranker(self, published: PublishedModel | None, state: FeedState) -> ActiveRanker:
         """The ranker of a model, or of none, for the rows that `state` has now. Raises InvalidArtifact."""
 
-        def pipeline_with(changes: Mapping[str, Any]) -> FeedPipeline:
+        def pipeline_with(changes: Mapping[str, Any], version: str | None = None) -> FeedPipeline:
+            if version is not None:
+                model = variant_model(version, self.variant_models, published)
+                return model.pipeline(state, self.observer, changes)
             if published is None:
                 options = replace(self.options, **changes)
                 return ranking_pipeline(options, None, None, self.observer)

@@ -1,7 +1,7 @@
 """Starts and stops the background workers, and reports the state of the service."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from time import monotonic
 from uuid import UUID
@@ -12,6 +12,7 @@ from app.application.live_feed import LiveFeed
 from app.application.use_cases.get_health_status import Database, Reconciliation, ServiceState
 from app.application.workers.chosen_places import READ_SECONDS, ChosenPlaces
 from app.application.workers.database_watcher import CHECK_SECONDS, DatabaseWatcher
+from app.application.workers.experiment_reader import ExperimentReader
 from app.application.workers.experiments_watcher import ExperimentsWatcher
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
@@ -25,9 +26,11 @@ from app.application.workers.snapshot_writer import SnapshotWriter
 from app.application.workers.state_updater import StateUpdater
 from app.application.workers.user_evictor import UserEvictor
 from app.application.workers.write_behind import MIN_PAUSE_SECONDS
+from app.domain.experiments.experiment import Experiment
 
 log = structlog.get_logger()
 
+MAX_READER_PAUSE_SECONDS = 60.0
 _JOIN_SECONDS = 10
 _SAVE_SECONDS = 5.0
 _FIRST_SNAPSHOT_SECONDS = 5.0  # after the start: an outage soon afterwards is as likely as a later one
@@ -44,6 +47,7 @@ class WorkerSupervisor:
     database_watcher   None without a database
     experiments_watcher  None without a file of experiments
     chosen_places     counts where users choose posts; None if pages are not saved
+    experiment_reader    None without one or without a database
     stopping           also ends long reads of the log
     """
 
@@ -62,6 +66,7 @@ class WorkerSupervisor:
     database_watcher: DatabaseWatcher | None = None
     experiments_watcher: ExperimentsWatcher | None = None
     chosen_places: ChosenPlaces | None = None
+    experiment_reader: ExperimentReader | None = None
     _threads: list[threading.Thread] = field(default_factory=list, init=False)
 
     def start(self) -> None:
@@ -72,6 +77,8 @@ class WorkerSupervisor:
             self.follower.poll_log()
             if self.feed.database_ok:  # else each further read would wait as long
                 self.follower.look_for_warnings()
+        if self.experiments_watcher is not None and (self.follower is None or self.feed.database_ok):
+            self.experiments_watcher.check()
         for name, work, pause_seconds in self._schedule():
             thread = threading.Thread(target=self._repeat, args=(work, pause_seconds), name=name, daemon=True)
             thread.start()
@@ -81,6 +88,10 @@ class WorkerSupervisor:
         """Serve the newest snapshot of the state, if there is one."""
         if self.snapshot_writer is not None:
             self.watcher.restored_model = restore_state(self.updater, self.snapshot_writer.store)
+
+    def configured_experiments(self) -> Sequence[Experiment]:
+        """The experiments of the file, as it could be read last."""
+        return () if self.experiments_watcher is None else self.experiments_watcher.source.experiments
 
     def discard_pending(self, user_id: UUID) -> None:
         """Drop what is to be saved about a user."""
@@ -141,6 +152,7 @@ class WorkerSupervisor:
             input_stability=stability.index() if stability else {},
             usual_stability=stability.usual() if stability else {},
             chosen_places=self.chosen_places.counts if self.chosen_places else {},
+            stopped_variants=experiments.stopped_variants if experiments else (),
         )
 
     def _database(self) -> Database:
@@ -172,6 +184,12 @@ class WorkerSupervisor:
             ("post-evictor", self.evictor, self.intervals.eviction_seconds),
             ("user-evictor", self.user_evictor, self.intervals.user_eviction_seconds),
             ("chosen-places", self.chosen_places, READ_SECONDS),
+            # the pause is short because another replica may be the one that read last
+            (
+                "experiment-reader",
+                self.experiment_reader,
+                min(MAX_READER_PAUSE_SECONDS, self.intervals.experiment_seconds),
+            ),
             ("snapshot-writer", self.snapshot_writer, _FIRST_SNAPSHOT_SECONDS),
         ):
             if worker is not None:

@@ -18,6 +18,9 @@ class Impression:
     posts          numbers of the posts (`Post.seq`)
     variants       of the experiments in which the page counts, by experiment
     teams          the team of each place of an interleaved page (see `team_draft`), else empty
+    degraded       a part (model, database) was missing
+    slow           it took longer than SLOW_PAGE_MS
+    failed_variants  of experiments, by experiment: the page counts for them, but the served ranking ranked it
     known_user     false for new visitors, whom the service knows from their first event on
     """
 
@@ -31,3 +34,6 @@ class Impression:
     known_user: bool = True
     variants: Mapping[str, str] = field(default_factory=dict)
     teams: Sequence[int] = ()
+    degraded: bool = False
+    slow: bool = False
+    failed_variants: Mapping[str, str] = field(default_factory=dict)

@@ -1,10 +1,12 @@
 """An experiment: variants of the ranking, each for a share of the users."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any, Final, Literal
 from uuid import UUID
+
+from app.domain.experiments.stop import Stop
 
 VARIED_OPTIONS: Final = frozenset(
     {
@@ -36,11 +38,29 @@ INTERLEAVED: Final = "interleaved"
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One ranking of an experiment. `options` are RankingOptions that differ; none for the control."""
+    """One ranking of an experiment; the control changes nothing.
+
+    options  RankingOptions that differ
+    model    the version that ranks; None for the one that is served
+    """
 
     name: str
     share: float
     options: Mapping[str, Any]
+    model: str | None = None
+
+    @property
+    def changes_nothing(self) -> bool:
+        """True for the control."""
+        return not self.options and self.model is None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A metric of the team. `sql` is a query that returns `user_id`, `day` and `value`; values are summed by user."""
+
+    name: str
+    sql: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +76,8 @@ class Experiment:
     window_days     days from the first exposure of a user whose events count
     enabled         False switches the experiment off at once
     kind            an interleaving has two variants; their shares together are those of its users
+    own_metrics     what the team measures beside them
+    stopped         variants that a guardrail stopped; their users have the ranking without the experiment
     """
 
     name: str
@@ -70,11 +92,13 @@ class Experiment:
     window_days: int
     enabled: bool
     kind: Kind = "ab_test"
+    own_metrics: Sequence[OwnMetric] = ()
+    stopped: frozenset[str] = frozenset()
 
     @property
     def control(self) -> Variant:
         """The variant that changes nothing."""
-        return next(variant for variant in self.variants if not variant.options)
+        return next(variant for variant in self.variants if variant.changes_nothing)
 
     @property
     def interleaved_variant(self) -> Variant | None:
@@ -86,15 +110,25 @@ class Experiment:
     @property
     def names(self) -> Sequence[str]:
         """What a list can have of this experiment: a variant, or INTERLEAVED."""
-        names = [variant.name for variant in self.variants]
+        names = [variant.name for variant in self.running_variants]
         return names if self.kind == "ab_test" else [*names, INTERLEAVED]
 
-    def variant(self, name: str) -> Variant | None:
-        """The variant of this name."""
+    @property
+    def running_variants(self) -> Sequence[Variant]:
+        """The variants that were not stopped."""
+        return [variant for variant in self.variants if variant.name not in self.stopped]
+
+    def running_variant(self, name: str) -> Variant | None:
+        """The variant of this name; None if there is none, or it was stopped."""
+        if name in self.stopped:
+            return None
         return next((variant for variant in self.variants if variant.name == name), None)
 
     def variant_of(self, user: UUID) -> Variant | None:
-        """The variant of a user, on every replica the same; None for a user who is held back."""
+        """The variant of a user, on every replica the same; None for a user who is held back.
+
+        Users of a stopped variant stay its users: they never get another variant.
+        """
         position = hash_position(self.salt, user)
         for variant in self.variants:
             position -= variant.share
@@ -104,11 +138,19 @@ class Experiment:
         return None if self.held_back else self.variants[-1]
 
     def name_of(self, user: UUID) -> str | None:
-        """What the new lists of a user have: one of `names`; None for a user who is held back."""
+        """What the new lists of a user have: one of `names`; None for a user without a variant that runs."""
         variant = self.variant_of(user)
-        if variant is None:
+        if variant is None or variant.name in self.stopped:
             return None
         return variant.name if self.kind == "ab_test" else INTERLEAVED
+
+    def has_stop(self, stop: Stop) -> bool:
+        """Whether the stop is of a variant of this experiment. With another salt, the experiment begins again."""
+        return (stop.experiment, stop.salt) == (self.name, self.salt) and stop.variant != self.control.name
+
+    def with_stops(self, stops: Iterable[Stop]) -> "Experiment":
+        """The experiment without the variants that these stops concern."""
+        return replace(self, stopped=frozenset(stop.variant for stop in stops if self.has_stop(stop)))
 
     def has_new_lists_at(self, now: float) -> bool:
         """Whether lists that start at `now` (seconds) have the variants."""

@@ -2,48 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from math import ceil
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.experiments.confidence_sequence import (
-    MIN_USERS,
-    Mean,
-    difference,
-    users_needed,
-    users_until,
-)
+from app.domain.experiments.comparison import Comparison, compare_guardrail, compare_own, compare_primary
+from app.domain.experiments.confidence_sequence import LEVEL, Mean, users_needed
 from app.domain.experiments.covariate import adjusted
+from app.domain.experiments.effects import DayEffect, RateEffect, effects_by_day, effects_by_place
 from app.domain.experiments.experiment import Experiment
-from app.domain.experiments.sample_ratio import LEVEL, sample_ratio_p_value
-from app.domain.experiments.user_counts import POSTS, UserCounts, Values
-
-PER_POSTS: Final = 1000
-"""Guardrails are actions per so many posts that were served."""
-_LONGEST_DAYS: Final = 10_000
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A variant against the control in one metric; the ends of the interval are None with too few users.
-
-    control, other   means: of a user in the window, or per PER_POSTS posts
-    difference       other - control
-    low, high        the interval of the difference, which holds at every look
-    verdict          a sentence without its full stop
-    """
-
-    metric: str
-    variant: str
-    control: float
-    other: float
-    difference: float
-    low: float | None
-    high: float | None
-    verdict: str
+from app.domain.experiments.sample_ratio import LEVEL as SAMPLE_RATIO_LEVEL
+from app.domain.experiments.sample_ratio import sample_ratio_p_value
+from app.domain.experiments.stop import Stop
+from app.domain.experiments.user_counts import ExperimentData, UserCounts, Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +27,14 @@ class ReadOut:
     complete_users  by variant: those whose window has ended; all figures are theirs
     mixed_users     users who had several variants, and are in no figure
     lost_users      the numbers of users contradict the shares: do not use the other figures
+    guardrails      each over the first day and over the window of the users
+    stops           variants that were stopped: their figures are those of that time
+    own_metrics     metrics of the team; each interval holds at every look
+    days, positions, reasons  where the primary metric differs, in the newest pages; without a guarantee
     """
 
     experiment: str
+    salt: str
     window_days: int
     users: Mapping[str, int]
     complete_users: Mapping[str, int]
@@ -65,6 +43,11 @@ class ReadOut:
     lost_users: bool
     primary: Sequence[Comparison]
     guardrails: Sequence[Comparison]
+    stops: Sequence[Stop]
+    days: Sequence[DayEffect]
+    positions: Sequence[RateEffect]
+    reasons: Sequence[RateEffect]
+    own_metrics: Sequence[Comparison] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +68,64 @@ class Plan:
     days: int
 
 
-def read_out(experiment: Experiment, counts: UserCounts, today: date) -> ReadOut:
-    """The read-out of users whose windows ended before `today` (UTC)."""
+def read_out(
+    experiment: Experiment, data: ExperimentData, today: date, stops: Sequence[Stop] = ()
+) -> ReadOut:
+    """The read-out of users whose windows ended before `today` (UTC).
+
+    stops  of variants of this experiment and this salt
+    """
+    counts = data.counts
     names = [variant.name for variant in experiment.variants]
-    is_complete = counts.first + np.timedelta64(experiment.window_days, "D") <= np.datetime64(today)
-    p_value = _sample_ratio(experiment, counts)
-    primary: list[Comparison] = []
-    guardrails: list[Comparison] = []
     control = experiment.control.name
-    days = (np.datetime64(today) - counts.first.min()).astype(int) if len(counts.first) else 0
-    complete_days = max(1, int(days) - experiment.window_days)
-    for variant in names:
-        if variant == control:
-            continue
-        of_control = is_complete & (counts.variants == control)
-        of_other = is_complete & (counts.variants == variant)
-        # the adjustment is over these users alone
-        both = of_control | of_other
-        values = np.zeros(len(both))
-        values[both] = adjusted(counts.counts[experiment.primary_metric][both], counts.before[both])
-        primary.append(_primary(experiment, variant, values[of_control], values[of_other], complete_days))
-        guardrails += [
-            _guardrail(experiment, variant, metric, counts, of_control, of_other)
-            for metric in experiment.guardrails
-        ]
+    others = [name for name in names if name != control]
+    until = _until(experiment, today, stops)
+    p_value = _sample_ratio(experiment, counts)
+    of_variant = {name: counts.variants == name for name in names}
+    is_complete = _is_complete(counts, today)
+    positions, reasons = effects_by_place(experiment, data.places)
     return ReadOut(
         experiment.name,
+        experiment.salt,
         experiment.window_days,
-        {name: int((counts.variants == name).sum()) for name in names},
-        {name: int((is_complete & (counts.variants == name)).sum()) for name in names},
+        {name: int(of_variant[name].sum()) for name in names},
+        {name: int((is_complete & of_variant[name]).sum()) for name in names},
         counts.mixed,
         p_value,
-        p_value < LEVEL,
-        primary,
-        guardrails,
+        p_value < SAMPLE_RATIO_LEVEL,
+        [_primary(experiment, name, counts, until[name]) for name in others],
+        [row for name in others for row in _guardrails(experiment, name, data, until[name])],
+        stops,
+        effects_by_day(experiment, counts, data.sums, today),
+        positions,
+        reasons,
     )
+
+
+def read_own_metrics(
+    experiment: Experiment, counts: Sequence[UserCounts], today: date, stops: Sequence[Stop]
+) -> Sequence[Comparison]:
+    """Compare the metrics of the team, whose values are `counts`, in order."""
+    until = _until(experiment, today, stops)
+    rows = []
+    for metric, one in zip(experiment.own_metrics, counts, strict=True):
+        for variant in experiment.variants:
+            if variant is not experiment.control:
+                values = _adjusted_values(experiment, variant.name, metric.name, one, until[variant.name])
+                rows.append(compare_own(experiment, variant.name, metric.name, *values))
+    return rows
+
+
+def stops_due(experiment: Experiment, found: ReadOut, now: datetime) -> Sequence[Stop]:
+    """Stops of the variants that run and of which a guardrail is worse than that of the control; one for each."""
+    due: dict[str, Stop] = {}
+    stopped = {stop.variant for stop in found.stops}
+    for row in found.guardrails:
+        if row.outcome == "worse" and row.variant not in stopped | set(due):
+            due[row.variant] = Stop(
+                experiment.name, experiment.salt, row.variant, row.metric, row.figures, now
+            )
+    return list(due.values())
 
 
 def plan(experiment: Experiment, after: Values, before: Values, relative_effect: float) -> Plan | None:
@@ -140,58 +146,55 @@ def plan(experiment: Experiment, after: Values, before: Values, relative_effect:
     return Plan(experiment.name, experiment.window_days, mean, relative_effect * mean, users, days)
 
 
-def _primary(experiment: Experiment, variant: str, control: Values, other: Values, days: int) -> Comparison:
-    metric = experiment.primary_metric
-    if min(len(control), len(other)) < MIN_USERS:
-        return _without_interval(metric, variant, _mean(control), _mean(other))
-    means = Mean.of(control), Mean.of(other)
-    found = difference(*means, experiment.planned_users)
-    if found.excludes_zero:
-        verdict = "better than the control" if found.value > 0 else "worse than the control"
-    else:
-        users = len(control) + len(other)
-        needed = users_until(*means, experiment.planned_users)
-        more = None if needed is None else ceil((needed - users) / users * days)
-        verdict = "not enough data yet"
-        if more is not None and more <= _LONGEST_DAYS:
-            verdict += f", about {more} more days if the difference stays as it is"
-    return Comparison(
-        metric, variant, means[0].value, means[1].value, found.value, found.low, found.high, verdict
+def _until(experiment: Experiment, today: date, stops: Sequence[Stop]) -> dict[str, date]:
+    """By variant: the windows that ended before this day are in the figures."""
+    until = {variant.name: today for variant in experiment.variants}
+    return until | {stop.variant: min(today, stop.stopped_at.astimezone(UTC).date()) for stop in stops}
+
+
+def _primary(experiment: Experiment, variant: str, counts: UserCounts, until: date) -> Comparison:
+    control, other = _adjusted_values(experiment, variant, experiment.primary_metric, counts, until)
+    days = (np.datetime64(until) - counts.first.min()).astype(int) if len(counts.first) else 0
+    complete_days = max(1, int(days) - experiment.window_days)
+    return compare_primary(experiment, variant, control, other, complete_days)
+
+
+def _adjusted_values(
+    experiment: Experiment, variant: str, metric: str, counts: UserCounts, until: date
+) -> tuple[Values, Values]:
+    """The values of the users of the control, and those of the variant. The adjustment is over these users alone."""
+    of_control, of_other = _of_pair(experiment, variant, counts, until)
+    both = of_control | of_other
+    values = np.zeros(len(both))
+    values[both] = adjusted(counts.counts[metric][both], counts.before[both])
+    return values[of_control], values[of_other]
+
+
+def _guardrails(experiment: Experiment, variant: str, data: ExperimentData, until: date) -> list[Comparison]:
+    """Over the first day and over the window, each at a part of the level, so that one holds for both together."""
+    windows = [data.first_day] if data.counts.window_days == 1 else [data.first_day, data.counts]
+    rows = []
+    for metric in experiment.guardrails:
+        for one in windows:
+            pair = _of_pair(experiment, variant, one, until)
+            rows.append(compare_guardrail(experiment, variant, metric, one, *pair, LEVEL / len(windows)))
+    return rows
+
+
+def _of_pair(
+    experiment: Experiment, variant: str, counts: UserCounts, until: date
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """The users of the control, and those of the variant, whose windows ended before `until`."""
+    is_complete = _is_complete(counts, until)
+    is_control, is_other = (counts.variants == name for name in (experiment.control.name, variant))
+    return is_complete & is_control, is_complete & is_other
+
+
+def _is_complete(counts: UserCounts, until: date) -> NDArray[np.bool_]:
+    is_complete: NDArray[np.bool_] = counts.first + np.timedelta64(counts.window_days, "D") <= np.datetime64(
+        until
     )
-
-
-def _guardrail(
-    experiment: Experiment,
-    variant: str,
-    metric: str,
-    counts: UserCounts,
-    of_control: NDArray[np.bool_],
-    of_other: NDArray[np.bool_],
-) -> Comparison:
-    actions, posts = PER_POSTS * counts.counts[metric], counts.counts[POSTS]
-    if min(of_control.sum(), of_other.sum()) < MIN_USERS:
-        control, other = (
-            float(actions[some].sum() / max(1.0, posts[some].sum())) for some in (of_control, of_other)
-        )
-        return _without_interval(metric, variant, control, other)
-    means = [Mean.of_ratio(actions[some], posts[some]) for some in (of_control, of_other)]
-    found = difference(means[0], means[1], experiment.planned_users)
-    if found.low > 0:
-        verdict = "worse than the control: switch the variant off"
-    else:
-        verdict = "better than the control" if found.high < 0 else "no difference is known"
-    return Comparison(
-        metric, variant, means[0].value, means[1].value, found.value, found.low, found.high, verdict
-    )
-
-
-def _without_interval(metric: str, variant: str, control: float, other: float) -> Comparison:
-    verdict = f"not enough data yet: each variant needs {MIN_USERS} users whose window has ended"
-    return Comparison(metric, variant, control, other, other - control, None, None, verdict)
-
-
-def _mean(values: Values) -> float:
-    return float(values.mean()) if len(values) else 0.0
+    return is_complete
 
 
 def _sample_ratio(experiment: Experiment, counts: UserCounts) -> float:

@@ -29,6 +29,10 @@ class RankingModel(Protocol):
     def ranking(self) -> str:
         """The ranking that serves: "learned", or a name of SIMPLE_RANKINGS."""
 
+    @property
+    def text_space_id(self) -> str:
+        """Equal for models with the same text vectors: one can rank the state of the other."""
+
     def trending_state(self) -> FeedState:
         """A feed of the posts that were trending at the end of training. Raises InvalidArtifact."""
 
@@ -70,3 +74,6 @@ class ModelSource(Protocol):
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """Load one of `candidates`. Raises InvalidArtifact, ModelUnavailable, UnknownVersion if it was removed."""
+
+    def fetch_version(self, version: str) -> PublishedModel:
+        """Load a version that does not serve and was not rejected. Raises as `fetch` does."""

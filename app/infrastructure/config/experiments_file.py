@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from math import isclose, prod
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -18,8 +18,10 @@ from app.domain.experiments.experiment import (
     VARIED_OPTIONS,
     Experiment,
     Kind,
+    OwnMetric,
     Variant,
 )
+from app.domain.experiments.user_counts import DEGRADED_PAGES, SLOW_PAGES
 from app.infrastructure.config.ranking_settings import RANKING_BOUNDS
 from app.infrastructure.config.setting_types import Fraction
 from app.shared.exceptions import ConfigurationError
@@ -28,6 +30,7 @@ MAX_COMBINATIONS: Final = 16
 """Combinations of variants of the enabled experiments: each has a pipeline in memory."""
 _MAX_BYTES: Final = 1024**2
 _MAX_VARIANTS: Final = 10
+_Guardrail = Literal[ControlAction, "degraded_page", "slow_page"]
 _Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,31}$")]
 
 
@@ -37,6 +40,11 @@ class _VariantTable(BaseModel):
     name: _Name
     share: Fraction = 0.0
     ranking: dict[str, Any] = Field(default_factory=dict)
+    model: Annotated[str, Field(pattern=r"^v[0-9]{1,9}$")] | None = None
+
+    def variant(self, share: float) -> Variant:
+        """The variant of the table."""
+        return Variant(self.name, share, self.ranking, self.model)
 
     @model_validator(mode="after")
     def _check_options(self) -> "_VariantTable":
@@ -53,6 +61,21 @@ class _VariantTable(BaseModel):
         return self
 
 
+class _MetricTable(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    name: _Name
+    sql: Annotated[str, Field(min_length=1, max_length=10_000)]
+
+    @model_validator(mode="after")
+    def _check_query(self) -> "_MetricTable":
+        query = self.sql.strip().removesuffix(";").rstrip()
+        if ";" in query or not query[:6].lower().startswith(("select", "with")):
+            raise ValueError("sql: is not one query; begin with SELECT or WITH, without a semicolon inside")
+        self.sql = query
+        return self
+
+
 class _ExperimentTable(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -62,11 +85,12 @@ class _ExperimentTable(BaseModel):
     start: AwareDatetime
     end: AwareDatetime
     primary_metric: InteractionType
-    guardrails: list[ControlAction] = Field(default_factory=list)
+    guardrails: list[_Guardrail] = Field(default=[DEGRADED_PAGES, SLOW_PAGES])
     planned_users: Annotated[int, Field(ge=100, le=1_000_000_000)] = 10_000
     window_days: Annotated[int, Field(ge=1, le=90)] = 7
     held_back: Fraction = 0.0
     enabled: bool = True
+    metric: Annotated[list[_MetricTable], Field(max_length=20)] = Field(default=[])
     variant: Annotated[list[_VariantTable], Field(min_length=2, max_length=_MAX_VARIANTS)]
 
     @model_validator(mode="after")
@@ -74,14 +98,17 @@ class _ExperimentTable(BaseModel):
         names = [one.name for one in self.variant]
         if len(set(names)) < len(names):
             raise ValueError("two variants have the same name; rename one")
-        if sum(not one.ranking for one in self.variant) != 1:
+        if sum(one.variant(0.0).changes_nothing for one in self.variant) != 1:
             raise ValueError(
-                "exactly one variant, the control, must change nothing; leave out `ranking` of one variant"
+                "exactly one variant, the control, must change nothing; leave out `ranking` and `model` of one variant"
             )
         if self.kind == "interleaving":
             self._check_interleaving()
         else:
             self._check_shares()
+        metrics = [one.name for one in self.metric]
+        if len(set(metrics)) < len(metrics):
+            raise ValueError("two metrics have the same name; rename one")
         if self.start >= self.end:
             raise ValueError("start is not before end; correct one of them")
         return self
@@ -109,7 +136,7 @@ class _ExperimentTable(BaseModel):
                 raise ValueError(
                     f"ranking.{both[0]}: is a rule of pages, which both rankings share; compare it in an A/B test"
                 )
-        if self.guardrails:
+        if "guardrails" in self.model_fields_set and self.guardrails:
             raise ValueError(
                 "guardrails: no user has one ranking alone; leave them out, or make it an A/B test"
             )
@@ -119,16 +146,17 @@ class _ExperimentTable(BaseModel):
         return Experiment(
             self.name,
             self.salt,
-            [Variant(one.name, self._share(one), one.ranking) for one in self.variant],
+            [one.variant(self._share(one)) for one in self.variant],
             self.held_back,
             self.start.timestamp(),
             self.end.timestamp(),
             self.primary_metric,
-            self.guardrails,
+            self.guardrails if self.kind == "ab_test" else [],
             self.planned_users,
             self.window_days,
             self.enabled,
             self.kind,
+            tuple(OwnMetric(one.name, one.sql) for one in self.metric),
         )
 
     def _share(self, variant: _VariantTable) -> float:
@@ -232,7 +260,8 @@ def _check_layers(experiments: Sequence[Experiment]) -> None:
 
 
 def _changed_by(experiment: Experiment) -> frozenset[str]:
-    return frozenset(option for variant in experiment.variants for option in variant.options)
+    options = (option for variant in experiment.variants for option in variant.options)
+    return frozenset(options) | {"model" for variant in experiment.variants if variant.model}
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

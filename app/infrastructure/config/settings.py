@@ -202,6 +202,10 @@ class Settings(BaseSettings):
 
     experiments_file: Path | None = None
     """File (TOML) of experiments with the ranking, read again while the service runs. Unset: there are none."""
+    experiment_read_minutes: Annotated[float, Field(ge=1, le=1440, allow_inf_nan=False)] = 60
+    """Interval between two read-outs of an experiment, in which guardrails stop variants that are clearly worse."""
+    slow_page_ms: Milliseconds = 50
+    """Time to make a page above which it counts as slow in experiments."""
 
     live_posts: Annotated[int, Field(ge=1, le=100_000_000)] = DEFAULT_LIMITS.newest
     """Number of newest posts in memory: about 0.6 KiB each, and 62 bytes for each of its interactions."""

@@ -40,13 +40,17 @@ _DAYS_AHEAD = 3
 # concurrent statements lock them in the same order and cannot deadlock.
 SAVE_STATEMENT: Final = """
 WITH added AS (
-    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants, team)
+    INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants, team,
+        degraded, slow, failed_variants)
     SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources, variants::jsonb,
-        team::smallint[]
+        team::smallint[], degraded, slow, failed_variants::jsonb
     FROM unnest(
         %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[]
-    ) AS given (user_id, known_user, time, request_id, mode, model_version, posts, sources, variants, team)
+        %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::text[]
+    ) AS given (
+        user_id, known_user, time, request_id, mode, model_version, posts, sources, variants, team, degraded, slow,
+        failed_variants
+    )
     LEFT JOIN {feed_users} u ON u.id = given.user_id
     WHERE u.id IS NOT NULL OR NOT given.known_user
     RETURNING posts
@@ -272,10 +276,17 @@ def _parameters(one: Impression) -> tuple[object, ...]:
         one.model_version,
         _array(one.posts),
         sources,
-        json.dumps(dict(one.variants)) if one.variants else None,
+        _json_or_none(one.variants),
         _array(one.teams) if one.teams else None,
+        one.degraded,
+        one.slow,
+        _json_or_none(one.failed_variants),
     )
 
 
 def _array(values: Sequence[int]) -> str:
     return f"{{{','.join(map(str, values))}}}"
+
+
+def _json_or_none(variants: Mapping[str, str]) -> str | None:
+    return json.dumps(dict(variants)) if variants else None

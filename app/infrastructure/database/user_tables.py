@@ -70,6 +70,8 @@ USER_TABLES: Final = (
 )
 OTHER_TABLES: Final[Mapping[str, str]] = {
     "erased_user": "keyed hashes of the ids of erased users",
+    "experiment_report": "the last read-out of each experiment: figures over many users",
+    "experiment_stop": "variants of experiments that were stopped",
     "feed_alembic_version": "the version of the schema",
     "feed_change": "the outbox: keys of changed rows, which are purged",
     "feed_change_swept": "one transaction number",

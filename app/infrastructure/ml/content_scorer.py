@@ -4,6 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,13 @@ class TextSpace:
     @cached_property
     def _columns(self) -> dict[str, int]:
         return {term: column for column, term in enumerate(self.terms)}
+
+    def digest(self) -> str:
+        """Equal for equal spaces."""
+        digest = blake2b("\n".join(self.terms).encode(), digest_size=16)
+        for array in (self.idf, self.components):
+            digest.update(np.ascontiguousarray(array).data)
+        return digest.hexdigest()
 
     @classmethod
     def fit(cls, texts: Sequence[str], seed: int = 0) -> "TextSpace":

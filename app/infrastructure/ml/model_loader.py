@@ -121,6 +121,10 @@ class ServedModel:
     def ranking(self) -> str:
         return self.simple_ranking if self.choice_model is None else LEARNED
 
+    @property
+    def text_space_id(self) -> str:
+        return self.text_space.digest()
+
     def trending_state(self) -> FeedState:
         try:
             return self.trending.to_state(self.options.counting, self.options.lists)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.entities.model_record import ModelRecord
+from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
@@ -29,6 +30,13 @@ class RegistryModelSource:
         artifact = self.registry.load(candidate.version)
         return PublishedModel(candidate, ServedModel.from_artifact(artifact))
 
+    def fetch_version(self, version: str) -> PublishedModel:
+        """As in ModelSource."""
+        record = self.registry.record(version)
+        if record.status == "rejected":
+            raise InvalidArtifact(f"{version} was rejected: {record.note}")
+        return self.fetch(record)
+
 
 @dataclass(frozen=True, slots=True)
 class FileModelSource:
@@ -48,3 +56,7 @@ class FileModelSource:
         """As in ModelSource."""
         record, artifact = self.registry.load_file(self.path)
         return PublishedModel(record, ServedModel.from_artifact(artifact))
+
+    def fetch_version(self, version: str) -> PublishedModel:
+        """There is no other version than that of the file."""
+        raise UnknownVersion(f"{version}: MODEL_PATH is set; unset it to serve versions of the registry")

@@ -13,6 +13,7 @@ from app.application.use_cases.count_updates import Updates
 from app.application.use_cases.explain_feed import ExplainFeed
 from app.application.use_cases.get_health_status import HealthStatus
 from app.application.use_cases.give_feedback import ActiveControl, Feedback
+from app.application.use_cases.list_experiments import ExperimentOverview
 from app.application.use_cases.rank_posts import RankPosts
 from app.application.use_cases.report_seen import PostReach, SeenPosts
 from app.application.use_cases.retract_interaction import Retraction
@@ -60,6 +61,7 @@ class Services:
     entities: WriteEntities
     user_data: UserData
     explain: ExplainFeed
+    list_experiments: Callable[[], Sequence[ExperimentOverview]]
     count_updates: Callable[[str, str], Updates]
     rank_posts: RankPosts
     similar_posts: SimilarPosts

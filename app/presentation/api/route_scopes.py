@@ -34,6 +34,7 @@ ROUTE_SCOPES: Final[Mapping[str, Scope | None]] = {
     "/authors/{author_id}/reach": "manage",
     "/admin/explain": "admin",
     "/admin/users/{user_id}": "admin",
+    "/admin/experiments": "admin",
     "/health": None,
     "/livez": None,
     "/readyz": None,

@@ -4,6 +4,7 @@ import type {
   BatchPost,
   BatchResult,
   ErasureResult,
+  Experiments,
   Feedback,
   Health,
   Interaction,
@@ -350,6 +351,11 @@ export class FeedServiceClient {
       "recommendations",
       others,
     );
+  }
+
+  /** The experiments with what they show so far. The key needs the scope `admin`. */
+  async experiments(options: { signal?: AbortSignal } = {}): Promise<Experiments> {
+    return this.read((signal) => this.http.GET("/admin/experiments", { signal }), "experiments", options);
   }
 
   /** The health report of the service. */

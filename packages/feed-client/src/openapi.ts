@@ -491,6 +491,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/admin/experiments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The experiments, and what they show so far
+         * @description The read-outs are those that a replica stored last, every EXPERIMENT_READ_MINUTES.
+         */
+        get: operations["experiments_admin_experiments_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/health": {
         parameters: {
             query?: never;
@@ -658,6 +678,47 @@ export interface components {
             rejected?: components["schemas"]["RejectedItem"][] | null;
         };
         /**
+         * ComparisonItem
+         * @description A variant against the control in one metric. The interval holds at every look.
+         */
+        ComparisonItem: {
+            /** Metric */
+            metric: string;
+            /**
+             * Unit
+             * @description What the means are of: `user`, `1,000 posts` or `1,000 pages`
+             */
+            unit: string;
+            /**
+             * Window Days
+             * @description Days from the first page of a user that count
+             */
+            window_days: number;
+            /** Variant */
+            variant: string;
+            /** Control */
+            control: number;
+            /** Other */
+            other: number;
+            /** Difference */
+            difference: number;
+            /**
+             * Low
+             * @description Null with too few users or actions
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /**
+             * Outcome
+             * @description For the users: more hidden posts are `worse`
+             * @enum {string}
+             */
+            outcome: "better" | "worse" | "unknown" | "too_few";
+            /** Verdict */
+            verdict: string;
+        };
+        /**
          * ControlItem
          * @description One control that holds. Exactly one of `post_id`, `author_id`, `tag` and `word` is its target.
          */
@@ -699,6 +760,29 @@ export interface components {
             user_id: string;
             /** Controls */
             controls: components["schemas"]["ControlItem"][];
+        };
+        /**
+         * DayItem
+         * @description The primary metric per user on one day, with a 95 % interval of this day alone.
+         */
+        DayItem: {
+            /**
+             * Day
+             * Format: date
+             */
+            day: string;
+            /** Variant */
+            variant: string;
+            /** Control */
+            control: number;
+            /** Other */
+            other: number;
+            /** Difference */
+            difference: number;
+            /** Low */
+            low: number | null;
+            /** High */
+            high: number | null;
         };
         /**
          * DeletedResponse
@@ -773,6 +857,95 @@ export interface components {
          * @enum {string}
          */
         EvidenceKind: "followed_author" | "similar_users" | "trending" | "read_author" | "tag" | "new" | "new_from_read_author";
+        /**
+         * ExperimentItem
+         * @description An experiment of EXPERIMENTS_FILE.
+         */
+        ExperimentItem: {
+            /** Name */
+            name: string;
+            /**
+             * Kind
+             * @description An interleaving has no read-out here: `training.experiment report` has it
+             * @enum {string}
+             */
+            kind: "ab_test" | "interleaving";
+            /** Enabled */
+            enabled: boolean;
+            /**
+             * Start
+             * Format: date-time
+             */
+            start: string;
+            /**
+             * End
+             * Format: date-time
+             */
+            end: string;
+            /** Primary Metric */
+            primary_metric: string;
+            /** Guardrails */
+            guardrails: string[];
+            /** Window Days */
+            window_days: number;
+            /** Planned Users */
+            planned_users: number;
+            /** Held Back */
+            held_back: number;
+            /** Variants */
+            variants: components["schemas"]["VariantItem"][];
+            /** Stops */
+            stops: components["schemas"]["StopItem"][];
+            /**
+             * Read At
+             * @description Time of the read-out; null before the first one
+             */
+            read_at: string | null;
+            read_out: components["schemas"]["ReadOutItem"] | null;
+        };
+        /**
+         * ExperimentsResponse
+         * @description All experiments of EXPERIMENTS_FILE.
+         * @example {
+         *       "experiments": [
+         *         {
+         *           "enabled": true,
+         *           "end": "2026-12-29T00:00:00Z",
+         *           "guardrails": [
+         *             "hide_post"
+         *           ],
+         *           "held_back": 0.1,
+         *           "kind": "ab_test",
+         *           "name": "more_exploration",
+         *           "planned_users": 16658,
+         *           "primary_metric": "like",
+         *           "start": "2026-12-01T00:00:00Z",
+         *           "stops": [],
+         *           "variants": [
+         *             {
+         *               "is_control": true,
+         *               "name": "control",
+         *               "ranking": {},
+         *               "share": 0.45
+         *             },
+         *             {
+         *               "is_control": false,
+         *               "name": "more",
+         *               "ranking": {
+         *                 "exploration_share": 0.1
+         *               },
+         *               "share": 0.45
+         *             }
+         *           ],
+         *           "window_days": 7
+         *         }
+         *       ]
+         *     }
+         */
+        ExperimentsResponse: {
+            /** Experiments */
+            experiments: components["schemas"]["ExperimentItem"][];
+        };
         /**
          * ExplainResponse
          * @description Why a post is, or is not, on the first page of a user's ranked feed now.
@@ -1357,6 +1530,27 @@ export interface components {
             [key: string]: unknown;
         };
         /**
+         * RateItem
+         * @description Events of the primary metric per 1,000 posts that were shown.
+         */
+        RateItem: {
+            /**
+             * Name
+             * @description A position (`1` is the first of a page, `20` is all from there on), or a reason
+             */
+            name: string;
+            /** Variant */
+            variant: string;
+            /** Control */
+            control: number;
+            /** Other */
+            other: number;
+            /** Control Shown */
+            control_shown: number;
+            /** Other Shown */
+            other_shown: number;
+        };
+        /**
          * ReachItem
          * @description One post: how often it was on a page, how often on screen, and its events by type.
          */
@@ -1422,6 +1616,50 @@ export interface components {
             author_id: string;
             /** Posts */
             posts: components["schemas"]["ReachItem"][];
+        };
+        /**
+         * ReadOutItem
+         * @description What an experiment shows so far.
+         */
+        ReadOutItem: {
+            /** Window Days */
+            window_days: number;
+            /**
+             * Users
+             * @description By variant: those who were shown a page
+             */
+            users: {
+                [key: string]: number;
+            };
+            /**
+             * Complete Users
+             * @description By variant: those whose window has ended
+             */
+            complete_users: {
+                [key: string]: number;
+            };
+            /** Mixed Users */
+            mixed_users: number;
+            /** Sample Ratio P Value */
+            sample_ratio_p_value: number;
+            /**
+             * Lost Users
+             * @description The numbers of users contradict the shares: do not use the other figures
+             */
+            lost_users: boolean;
+            /** Primary */
+            primary: components["schemas"]["ComparisonItem"][];
+            /**
+             * Guardrails
+             * @description Each over the first day and over the window
+             */
+            guardrails: components["schemas"]["ComparisonItem"][];
+            /** Days */
+            days: components["schemas"]["DayItem"][];
+            /** Positions */
+            positions: components["schemas"]["RateItem"][];
+            /** Reasons */
+            reasons: components["schemas"]["RateItem"][];
         };
         /**
          * Reason
@@ -1572,6 +1810,23 @@ export interface components {
             /** Recommendations */
             recommendations: components["schemas"]["ScoredPost"][];
             metadata: components["schemas"]["ListMetadata"];
+        };
+        /**
+         * StopItem
+         * @description A variant that a guardrail stopped.
+         */
+        StopItem: {
+            /** Variant */
+            variant: string;
+            /** Metric */
+            metric: string;
+            /** Reason */
+            reason: string;
+            /**
+             * Stopped At
+             * Format: date-time
+             */
+            stopped_at: string;
         };
         /**
          * StoreRows
@@ -1745,6 +2000,30 @@ export interface components {
              * @description The first page of the ranked feed; nothing is recorded
              */
             recommendations: components["schemas"]["ListedItem"][];
+        };
+        /**
+         * VariantItem
+         * @description One ranking of an experiment.
+         */
+        VariantItem: {
+            /** Name */
+            name: string;
+            /** Share */
+            share: number;
+            /** Is Control */
+            is_control: boolean;
+            /**
+             * Ranking
+             * @description The options that differ
+             */
+            ranking: {
+                [key: string]: unknown;
+            };
+            /**
+             * Model
+             * @description The version that ranks; null for the one that is served
+             */
+            model?: string | null;
         };
         /**
          * BatchPost
@@ -4656,6 +4935,44 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description There were too many calls */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+            /** @description The database did not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemResponse"];
+                };
+            };
+        };
+    };
+    experiments_admin_experiments_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExperimentsResponse"];
                 };
             };
             /** @description There were too many calls */

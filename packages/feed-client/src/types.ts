@@ -92,6 +92,10 @@ export type SeenResult = Schemas["ImpressionsResponse"];
 export type PostTrace = Schemas["ExplainResponse"];
 /** What the feed knows about a user, and the list that they would get, for operators. */
 export type UserOverview = Schemas["UserResponse"];
+/** All experiments of the service. */
+export type Experiments = Schemas["ExperimentsResponse"];
+/** An experiment, its variants and stops, and its last read-out. */
+export type ExperimentOverview = Schemas["ExperimentItem"];
 export type Health = Schemas["HealthResponse"];
 /** An error response in the format of RFC 9457, with a stable `code`. */
 export type Problem = Partial<Schemas["ProblemResponse"]>;

@@ -1,10 +1,15 @@
-"""GET /admin/explain and GET /admin/users/{user_id}, over real HTTP."""
+"""GET /admin/explain, GET /admin/users/{user_id} and GET /admin/experiments, over real HTTP."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 
+from app.domain.experiments.read_out import read_out, stops_due
 from app.domain.ids import post_uuid, user_uuid
 from tests.e2e.test_api.test_recommendations import problem
+from tests.support.experiments import an_experiment, experiment_data
 from tests.support.fake_use_cases import Running
 
 
@@ -52,3 +57,68 @@ def test_a_database_that_is_away_is_a_problem(api: httpx.Client, running: Runnin
     running.tables.away = True
 
     assert problem(api.get("/admin/users/alice")) == (503, "storage_unavailable")
+
+
+NOW = datetime(2026, 12, 22, 9, tzinfo=UTC)
+
+
+def read_out_experiment(running: Running) -> None:
+    """An experiment of which a guardrail is worse."""
+    experiment = an_experiment()
+    running.experiments.append(experiment)
+    data = experiment_data(hides=(0.01, 0.02))
+    [stop] = stops_due(experiment, read_out(experiment, data, NOW.date()), NOW)
+    running.experiment_results.stored.append(stop)
+    running.experiment_results.save_read_out(read_out(experiment, data, NOW.date(), [stop]), NOW)
+
+
+def test_without_a_file_there_are_no_experiments(api: httpx.Client) -> None:
+    assert api.get("/admin/experiments").json() == {"experiments": []}
+
+
+def test_an_experiment_has_its_variants_its_stops_and_what_it_shows(
+    api: httpx.Client, running: Running
+) -> None:
+    read_out_experiment(running)
+
+    [found] = api.get("/admin/experiments").json()["experiments"]
+
+    assert (found["name"], found["enabled"], found["primary_metric"]) == ("order", True, "like")
+    assert [(one["name"], one["is_control"]) for one in found["variants"]] == [
+        ("control", True),
+        ("other", False),
+    ]
+    [stop] = found["stops"]
+    assert (stop["variant"], stop["metric"], stop["stopped_at"]) == (
+        "other",
+        "hide_post",
+        "2026-12-22T09:00:00Z",
+    )
+    assert found["read_at"] == "2026-12-22T09:00:00Z"
+    shown = found["read_out"]
+    assert sum(shown["users"].values()) == 8000
+    assert [one["outcome"] for one in shown["guardrails"]] == ["worse", "worse"]
+    assert shown["primary"][0]["low"] < shown["primary"][0]["difference"] < shown["primary"][0]["high"]
+    assert (len(shown["days"]), len(shown["positions"]), len(shown["reasons"])) == (21, 20, 2)
+
+
+def test_a_read_out_of_other_users_or_of_another_version_is_not_shown(
+    api: httpx.Client, running: Running
+) -> None:
+    read_out_experiment(running)
+    [experiment] = running.experiments
+    running.experiments[:] = [replace(experiment, salt="another")]
+    [found] = api.get("/admin/experiments").json()["experiments"]
+    assert (found["stops"], found["read_at"], found["read_out"]) == ([], None, None)
+
+    running.experiments[:] = [experiment]
+    running.experiment_results.lacking = "days"
+    [found] = api.get("/admin/experiments").json()["experiments"]
+    assert (len(found["stops"]), found["read_at"], found["read_out"]) == (1, None, None)
+
+
+def test_experiments_need_the_database(api: httpx.Client, running: Running) -> None:
+    running.experiments.append(an_experiment())
+    running.experiment_results.is_away = True
+
+    assert problem(api.get("/admin/experiments")) == (503, "storage_unavailable")

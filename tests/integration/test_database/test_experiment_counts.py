@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -29,11 +30,17 @@ def feed(tables: SqlTables) -> None:
 
 
 def show(
-    engine: Engine, user: str, variants: Mapping[str, str], *, days_ago: int = 0, posts: int = 2
+    engine: Engine,
+    user: str,
+    variants: Mapping[str, str],
+    *,
+    days_ago: int = 0,
+    posts: int = 2,
+    **fields: Any,
 ) -> None:
     page = Impression(
         "r", user_uuid(user), TODAY - days_ago * DAY, "ranked", "v1", list(range(1, posts + 1)),
-        [Reason.RECENT] * posts, variants=variants,
+        [Reason.RECENT] * posts, variants=variants, **fields,
     )  # fmt: skip
     SqlImpressionRepository(engine, budget_seconds=20).save([page])
 
@@ -69,6 +76,23 @@ def test_pages_and_their_posts_are_counted_by_user_variant_and_day(engine: Engin
         ("second", "control", 0, "post"): 3,
     }
     assert counts(engine, "bert") == {}
+
+
+def test_pages_that_are_degraded_or_slow_or_on_which_the_variant_failed_are_counted(engine: Engine) -> None:
+    show(engine, "anna", OTHER, degraded=True, slow=True)
+    show(engine, "anna", OTHER, slow=True)
+    show(engine, "anna", OTHER)
+    show(engine, "anna", {}, failed_variants={**OTHER, "second": "control"})
+
+    assert counts(engine) == {
+        ("order", "other", 0, "page"): 4,
+        ("order", "other", 0, "post"): 8,
+        ("order", "other", 0, "degraded_page"): 2,
+        ("order", "other", 0, "slow_page"): 2,
+        ("second", "control", 0, "page"): 1,
+        ("second", "control", 0, "post"): 2,
+        ("second", "control", 0, "degraded_page"): 1,
+    }
 
 
 def test_events_and_controls_count_from_the_first_page_on(engine: Engine) -> None:

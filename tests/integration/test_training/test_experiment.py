@@ -1,11 +1,12 @@
 """training.experiment plan and report over PostgreSQL, as a person or a program calls them."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import Engine
 
@@ -98,7 +99,7 @@ def test_a_report_compares_the_variants_in_the_windows_of_their_users(
     # the adjustment for what users did before leaves the mean of all users
     assert primary["control"] + primary["other"] == pytest.approx(sum(means), abs=1e-6)
     assert primary["verdict"] == "better than the control"
-    assert [one["control"] for one in found["guardrails"]] == [0.0]
+    assert [one["control"] for one in found["guardrails"]] == [0.0, 0.0]
     assert (found["mixed_users"], found["lost_users"]) == (0, False)
 
 
@@ -111,6 +112,22 @@ def test_a_report_and_a_plan_can_be_read(engine: Engine, capsys: pytest.CaptureF
     assert "better than the control" in report
     assert plan.startswith("like per user in 7 days: ")
     assert "write planned_users = " in plan
+
+
+def test_a_report_names_what_was_stopped_and_why(engine: Engine, capsys: pytest.CaptureFixture[str]) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO experiment_stop VALUES ('order', 'first', 'other', 'hide_post', 'the figures', "
+            "'2026-12-12 10:00Z'), ('order', 'a salt of before', 'other', 'hide_post', 'old', '2026-12-01')"
+        )
+
+    report = printed(capsys, "report", "order")
+    found = json.loads(printed(capsys, "report", "order", "--json"))
+    engine.dispose()
+
+    assert "other was stopped at 2026-12-12 10:00 UTC, and its figures are those of that time" in report
+    assert "    the figures\n" in report
+    assert [one["reason"] for one in found["stops"]] == ["the figures"]
 
 
 @pytest.mark.parametrize("command", ["report", "plan"])
@@ -218,3 +235,102 @@ def test_an_interleaving_has_no_plan(file: Path, capsys: pytest.CaptureFixture[s
 
     assert experiment.main(["plan", "trends"]) == 2
     assert "'trends' is an interleaving, for which there is no plan" in capsys.readouterr().err
+
+
+def with_metric(file: Path, sql: str) -> None:
+    """Add a metric of the team to the experiment."""
+    metric = f'[[experiment.metric]]\nname = "depth"\nsql = """{sql}"""\n'
+    file.write_text(FILE + metric)
+
+
+def test_a_metric_of_the_team_is_compared_in_the_windows_of_the_users(
+    engine: Engine, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_metric(
+        file,
+        "SELECT user_id, occurred_at::date AS day, count(*) AS value FROM user_interaction "
+        "WHERE interaction_type LIKE 'lik%' GROUP BY 1, 2",
+    )
+
+    found = json.loads(printed(capsys, "report", "order", "--json"))
+    report = printed(capsys, "report", "order")
+    engine.dispose()
+
+    [own], [primary] = found["own_metrics"], found["primary"]
+    assert (own["metric"], own["verdict"], own["outcome"]) == ("depth", "higher than the control", "unknown")
+    # the same events as the primary metric counts; the adjustment leaves the mean of all users
+    assert own["control"] + own["other"] == pytest.approx(primary["control"] + primary["other"])
+    assert "depth per user in 7 days: other " in report
+
+
+@pytest.mark.parametrize(
+    ("sql", "problem"),
+    [
+        ("SELECT id AS user_id, created_at AS day FROM users", 'column "value" does not exist'),
+        (
+            "SELECT id AS user_id, '2026-12-10' AS day, 'NaN'::float8 AS value FROM users",
+            "is no finite number",
+        ),
+        (
+            "WITH gone AS (DELETE FROM users RETURNING id) SELECT id, now(), 1 FROM gone",
+            "WITH clause containing",
+        ),
+        ("SELECT nextval('a'), 1, 2", "relation"),
+    ],
+)
+def test_a_query_that_cannot_be_used_is_one_line_with_the_metric(
+    file: Path, engine: Engine, sql: str, problem: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_metric(file, sql)
+    engine.dispose()
+
+    assert experiment.main(["report", "order"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("training.experiment: experiment 'order': metric 'depth': ")
+    assert (problem in error, error.count("\n")) == (True, 1)
+
+
+def test_a_report_draws_the_effects(
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.dispose()
+    plot = tmp_path / "effects.svg"
+    printed(capsys, "report", "order", "--plot", str(plot))
+
+    assert plot.read_text().count("<svg") == 1
+    with pytest.raises(SystemExit, match="2"):
+        experiment.main(["report", "order", "--plot", "effects.txt"])
+    assert experiment.main(["report", "order", "--plot", str(tmp_path / "missing" / "effects.svg")]) == 2
+    assert capsys.readouterr().err.count("\n") == 2
+
+
+def test_an_export_has_the_exposures_and_the_counts(
+    engine: Engine, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine.dispose()
+    folder = tmp_path / "export"
+    assert printed(capsys, "export", "order", "--output", str(folder)).startswith(
+        f"{folder}: 1,200 exposures and "
+    )
+
+    exposures = pq.read_table(folder / "exposures.parquet").to_pylist()
+    counts = pq.read_table(folder / "counts.parquet").to_pylist()
+    assert len(exposures) == 1200
+    assert exposures[0] == {
+        "user_id": "00000000-0000-0000-0000-000000000001",
+        "variant": "control",
+        "first_day": date(2026, 12, 1),
+        "pages": 1,
+    }
+    assert {one["metric"] for one in counts} == {"page", "post", "like"}
+    assert experiment.main(["export", "order", "--output", str(folder)]) == 2
+    assert "has an export; use another folder" in capsys.readouterr().err
+
+
+def test_an_export_of_nobody_writes_nothing(
+    file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert file.exists()
+    assert experiment.main(["export", "order", "--output", str(tmp_path / "export")]) == 2
+    assert "no user was shown a page of 'order'" in capsys.readouterr().err
+    assert list((tmp_path / "export").iterdir()) == []

@@ -3,14 +3,21 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from app.domain.ranking.options import RankingOptions
+from app.infrastructure.config.settings import read_settings
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
+from app.infrastructure.ml.registry.open_registry import open_registry
 from data import import_feed
 from data.generate_fake_data import main as generate
 from training import train
+from training.feed_source import read_database
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
+from training.training_run import fit_served_model
 
 
 @pytest.fixture
@@ -51,3 +58,31 @@ def test_a_settings_file_that_cannot_be_used_is_one_line_and_exit_code_2(feed, t
     err = capsys.readouterr().err
     assert "learning.speed" in err
     assert err.count("\n") == 1
+
+
+def test_a_version_for_an_experiment_needs_an_active_one(feed, capsys):
+    capsys.readouterr()
+
+    assert train.main(["--for-experiment"]) == 2
+
+    assert "--for-experiment: no version is active; train without it first" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_a_version_for_an_experiment_has_the_text_space_of_the_active_one_and_is_not_active(feed, capsys):
+    registry = open_registry(read_settings(), publishes=True)
+    space = TextSpace(["word"], np.ones(1, np.float32), np.ones((1, 1), np.float32))
+    snapshot = read_database(read_settings())
+    active = fit_served_model(snapshot, RankingOptions(), None, {}, text_space=space)
+    published = registry.publish(
+        active.to_artifact(), metrics={}, config={}, created_at="2026-03-01T12:00:00+00:00"
+    )
+    capsys.readouterr()
+
+    train.main(["--learn-from", "300", "--json", "--for-experiment"])  # so small a feed may be rejected
+
+    record = json.loads(capsys.readouterr().out)
+    assert record["status"] in {"inactive", "rejected"}
+    assert registry.active() == published
+    trained = ServedModel.from_artifact(registry.load(record["version"]))
+    assert trained.text_space_id == space.digest()

@@ -24,7 +24,7 @@ def a_service(source: FakeExperiments, **options: Any) -> SmallService:
 
 def users_of(variant: str, count: int = 3) -> list[str]:
     """Users without events who have the variant."""
-    wanted = an_experiment().variant(variant)
+    wanted = an_experiment().running_variant(variant)
     found = (f"u{number}" for number in range(1000))
     return [user for user in found if an_experiment().variant_of(user_uuid(user)) == wanted][:count]
 
@@ -183,7 +183,9 @@ def test_a_variant_that_fails_falls_back_to_the_served_ranking_and_is_counted(
     assert (page.variants, service.shown[-1].variants) == ({}, {})
     assert names(page) == ranked_with(service, {}, OTHER_USER)
     assert service.fallbacks == [("order", "other")]
+    assert service.shown[-1].failed_variants == {"order": "other"}
     assert service.page(CONTROL_USER).variants == {"order": "control"}
+    assert service.shown[-1].failed_variants == {}
 
 
 def test_a_variant_that_cannot_be_built_falls_back_as_well() -> None:
@@ -191,6 +193,21 @@ def test_a_variant_that_cannot_be_built_falls_back_as_well() -> None:
 
     assert service.page(OTHER_USER).variants == {}
     assert service.fallbacks == [("order", "other")]
+
+
+def test_a_page_that_takes_long_is_slow_and_one_without_a_part_is_degraded() -> None:
+    service = a_service(FakeExperiments([an_experiment()]))
+    seconds = iter([0.0, 0.01, 1.0, 1.2, 2.0, 2.0])
+    service.use_cases.recommend.slow_seconds = 0.1
+    service.use_cases.recommend.timer = lambda: next(seconds)
+
+    service.page(OTHER_USER, limit=5)
+    service.page(OTHER_USER, limit=6)
+    service.disconnect()
+    service.page(OTHER_USER, limit=7)
+
+    assert [one.slow for one in service.shown] == [False, True, False]
+    assert [one.degraded for one in service.shown] == [False, False, True]
 
 
 def test_a_forced_variant_ranks_any_user_and_does_not_count() -> None:

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.stats import norm
 
+from app.domain.experiments.comparison import compare_guardrail
 from app.domain.experiments.confidence_sequence import (
     Difference,
     Mean,
@@ -18,6 +19,8 @@ from app.domain.experiments.confidence_sequence import (
 )
 from app.domain.experiments.covariate import adjusted
 from app.domain.experiments.sample_ratio import LEVEL, sample_ratio_p_value
+from app.domain.experiments.user_counts import UserCounts
+from tests.support.experiments import an_experiment
 
 DAYS = 28
 Values = NDArray[np.float64]
@@ -174,3 +177,39 @@ def test_a_lost_fiftieth_of_a_variant_is_found_by_a_hundred_thousand_users() -> 
 @pytest.mark.slow
 def test_a_thousand_experiments_with_lost_users_and_a_thousand_without() -> None:
     check_sample_ratio(1000, 0.01)
+
+
+def is_stopped(rng: np.random.Generator, users: int) -> bool:
+    """Whether rare actions of skewed users, the same in both variants, ever stop one in 35 daily looks."""
+    first = np.sort(rng.integers(0, DAYS, users))
+    variants = np.where(rng.random(users) < 0.5, "control", "other")
+    posts = rng.lognormal(3, 1, users).round() + 1
+    expected = 0.001 * rng.gamma(1 / 3, 3, users) * posts
+    of_day = rng.poisson(expected).astype(np.float64)
+    windows = {1: (of_day, posts), 7: (of_day + rng.poisson(3 * expected), 4 * posts)}
+    for days, (actions, shown) in windows.items():
+        values = {"hide_post": actions, "post": shown}
+        counts = UserCounts(days, variants, first.astype("datetime64[D]"), shown, values, 0)
+        for today in range(DAYS + 7):
+            is_complete = first + days <= today
+            pair = is_complete & (variants == "control"), is_complete & (variants == "other")
+            found = compare_guardrail(an_experiment(), "other", "hide_post", counts, *pair, 0.025)
+            if found.outcome == "worse":
+                return True
+    return False
+
+
+def check_stops(simulations: int, limit: float) -> float:
+    rng = np.random.default_rng(8)
+    share = float(np.mean([is_stopped(rng, 5000) for _ in range(simulations)]))
+    assert share <= limit
+    return share
+
+
+def test_rare_actions_seldom_stop_a_variant_that_does_no_harm() -> None:
+    check_stops(20, 0.05)
+
+
+@pytest.mark.slow
+def test_in_a_thousand_experiments_at_most_one_in_forty_harmless_variants_is_stopped() -> None:
+    check_stops(1000, 0.025)

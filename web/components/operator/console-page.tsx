@@ -5,6 +5,7 @@ import { cn } from "@/components/ui/cn";
 const PAGES = [
   { href: "/operator", label: "Traffic" },
   { href: "/operator/models", label: "Models" },
+  { href: "/operator/experiments", label: "Experiments" },
   { href: "/operator/user", label: "User" },
 ] as const;
 

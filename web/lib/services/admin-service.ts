@@ -1,4 +1,5 @@
 import {
+  type ExperimentOverview,
   FeedServiceClient,
   FeedServiceError,
   type PostTrace,
@@ -29,6 +30,11 @@ export class AdminService {
   /** Why a post is, or is not, on the first page of a user's feed. */
   explain(userId: string, postId: string): Promise<Answer<PostTrace>> {
     return answerOf(() => this.client.explain(userId, postId));
+  }
+
+  /** The experiments with what they show so far. */
+  experiments(): Promise<Answer<ExperimentOverview[]>> {
+    return answerOf(async () => (await this.client.experiments()).experiments);
   }
 
   /** The metrics of one process of the service, in the text format of Prometheus. */

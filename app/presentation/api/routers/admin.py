@@ -1,4 +1,4 @@
-"""GET /admin/explain and GET /admin/users/{user_id}: why a user sees what they see, for operators."""
+"""The routes of operators: why a user sees what they see, and what experiments show."""
 
 from typing import Annotated
 
@@ -11,6 +11,7 @@ from app.presentation.api.dependencies import services_of
 from app.presentation.api.problems import INVALID_REQUEST, error_responses
 from app.presentation.api.request_threads import RequestThreads
 from app.presentation.schemas.admin_schema import ExplainResponse, UserResponse
+from app.presentation.schemas.experiment_schema import ExperimentsResponse
 
 PageSize = Annotated[int, Query(ge=1, le=200, description="Posts of the page")]
 
@@ -42,5 +43,16 @@ def admin_router(threads: RequestThreads) -> APIRouter:
         explain_user = services_of(request.scope).explain.user
         overview = await threads.run(lambda: explain_user(user_id, limit))
         return Response(UserResponse.of(overview).model_dump_json(), media_type="application/json")
+
+    @router.get(
+        "/admin/experiments",
+        response_model=ExperimentsResponse,
+        summary="The experiments, and what they show so far",
+        responses=error_responses(StorageUnavailable),
+    )
+    async def experiments(request: Request) -> Response:
+        """The read-outs are those that a replica stored last, every EXPERIMENT_READ_MINUTES."""
+        overviews = await threads.run(services_of(request.scope).list_experiments)
+        return Response(ExperimentsResponse.of(overviews).model_dump_json(), media_type="application/json")
 
     return router

@@ -166,6 +166,14 @@ class StateCollector(Collector):
         for version, by_place in health.chosen_places.items():
             ranks.add_metric([version], *_histogram(by_place))
         yield ranks
+        stopped = GaugeMetricFamily(
+            "ml_experiment_variant_stopped",
+            "1 for a variant that a guardrail stopped",
+            labels=["experiment", "variant"],
+        )
+        for names in health.stopped_variants:
+            stopped.add_metric(names, 1)
+        yield stopped
         if reconciliation is not None:
             differences = GaugeMetricFamily(
                 "ml_reconcile_differences",

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.bootstrap import create_app
-from app.domain.experiments.experiment import Variant
+from app.domain.experiments.experiment import OwnMetric, Variant
 from app.infrastructure.config.experiments_file import ExperimentsFile, read_experiments
 from app.infrastructure.config.settings import Settings
 from app.shared.exceptions import ConfigurationError
@@ -109,6 +109,16 @@ def test_a_mistake_in_an_interleaving_is_one_line_as_well(
         read_experiments(written(tmp_path, INTERLEAVING.replace(old, new, 1)))
 
 
+METRIC, VARIANT = '[[experiment.metric]]\nname = "depth"\n', "[[experiment.variant]]"
+QUERY = "sql = 'SELECT user_id, day, value FROM depth;'\n"
+
+
+def test_a_metric_is_one_query_without_its_semicolon(tmp_path: Path) -> None:
+    [experiment] = read_experiments(written(tmp_path, GOOD + METRIC + QUERY))
+
+    assert experiment.own_metrics == (OwnMetric("depth", "SELECT user_id, day, value FROM depth"),)
+
+
 @pytest.mark.parametrize("content", ["", "# none at the moment\n"])
 def test_an_empty_file_has_no_experiment(tmp_path: Path, content: str) -> None:
     assert read_experiments(written(tmp_path, content)) == ()
@@ -141,6 +151,22 @@ def test_an_empty_file_has_no_experiment(tmp_path: Path, content: str) -> None:
         ),
         ("share = 0.45\nr", "share = nan\nr", "variant.2.share: "),
         ("share = 0.45\nr", "r", "variant 'more': share is missing; add it"),
+        (
+            "[[experiment.variant]]",
+            f"{METRIC}sql = 'DELETE FROM posts'\n{VARIANT}",
+            "metric.1: sql: is not one query",
+        ),
+        (
+            "[[experiment.variant]]",
+            f"{METRIC}sql = 'SELECT 1; DROP'\n{VARIANT}",
+            "metric.1: sql: is not one query",
+        ),
+        ("[[experiment.variant]]", f"{METRIC}\n{VARIANT}", "metric.1.sql: is missing; add it"),
+        (
+            "[[experiment.variant]]",
+            f"{2 * (METRIC + QUERY)}{VARIANT}",
+            "two metrics have the same name; rename one",
+        ),
     ],
 )
 def test_a_mistake_is_one_line_with_place_problem_and_remedy(

@@ -1,0 +1,49 @@
+"""Ports: what the users of experiments did, which variants were stopped, and the last read-out of each experiment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.read_out import ReadOut
+from app.domain.experiments.stop import Stop
+from app.domain.experiments.user_counts import ExperimentData
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReadOut:
+    """A read-out as JSON. Another version of the service may have stored it, with other fields."""
+
+    experiment: str
+    read_at: datetime
+    content: Mapping[str, Any]
+
+
+class ExperimentCounts(Protocol):
+    """Reads what users did. It may take minutes."""
+
+    def read(self, experiment: Experiment, now: datetime) -> ExperimentData:
+        """What the users of an experiment did until `now`. Users who had several variants are omitted.
+
+        Raises StorageUnavailable.
+        """
+
+
+class ExperimentResults(Protocol):
+    """What all replicas know about experiments. Every method raises StorageUnavailable."""
+
+    def stops(self) -> Sequence[Stop]:
+        """All stops, also those of experiments that do not run any more."""
+
+    def add_stop(self, stop: Stop) -> bool:
+        """Store a stop, and return True, unless there is one of this variant."""
+
+    def begin_read_out(self, experiment: str, interval_seconds: float) -> bool:
+        """True if this replica is to read the experiment out: no other one began to within the interval."""
+
+    def save_read_out(self, found: ReadOut, read_at: datetime) -> None:
+        """Store the read-out in place of the one before."""
+
+    def read_outs(self) -> Sequence[StoredReadOut]:
+        """The last read-outs, of all experiments that were ever read out."""

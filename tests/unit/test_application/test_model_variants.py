@@ -1,0 +1,135 @@
+"""Variants of experiments that are another version of the registry."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from structlog.testing import capture_logs
+
+from app.domain.experiments.experiment import Experiment, Variant
+from app.domain.feed.event_counting import CountingRule
+from app.domain.ranking.model_interface import PublishedModel
+from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
+from tests.support.experiments import FakeExperiments, an_experiment
+from tests.support.small_service import FEW_CANDIDATES, SmallService, names, service_with_posts
+from tests.unit.test_application.test_experiments import CONTROL_USER, OTHER_USER
+
+
+def an_experiment_with_a_model(version: str = "candidate") -> Experiment:
+    control, other = an_experiment().variants
+    return replace(an_experiment(), variants=(control, Variant(other.name, other.share, {}, version)))
+
+
+def a_service(candidate: PublishedModel | None = None) -> SmallService:
+    """A service that serves the formula, and has a learned candidate in its registry."""
+    service = SmallService(
+        tables=service_with_posts().tables,
+        options=FEW_CANDIDATES,
+        experiments=FakeExperiments([an_experiment_with_a_model()]),
+    )
+    service.catch_up()
+    service.models.earlier = [candidate or service.train(learned=True, version="candidate")]
+    service.publish()
+    check(service)
+    return service
+
+
+def check(service: SmallService) -> None:
+    assert service.workers.experiments_watcher is not None
+    service.workers.experiments_watcher.check()
+
+
+def changed(service: SmallService, **fields: object) -> PublishedModel:
+    """The candidate with other parts."""
+    [candidate] = service.models.earlier
+    assert isinstance(candidate.model, ServedModel)
+    return replace(candidate, model=replace(candidate.model, **fields))  # type: ignore[arg-type]
+
+
+def test_users_of_the_variant_are_ranked_by_its_version_over_the_one_state() -> None:
+    service = a_service()
+    plain = SmallService(tables=service.tables, options=FEW_CANDIDATES, clock=service.clock)
+    plain.catch_up()
+    plain.publish(service.models.earlier[0])
+
+    page, control = service.page(OTHER_USER, limit=10), service.page(CONTROL_USER, limit=10)
+
+    assert (page.variants, page.model_version) == ({"order": "other"}, "candidate")
+    assert service.shown[0].model_version == "candidate"
+    assert names(page) == names(plain.page(OTHER_USER, limit=10))
+    assert control.model_version == service.feed.ranker.model_version != "candidate"
+    assert service.fallbacks == []
+    assert service.explain.post(OTHER_USER, names(page)[0], 10).model_version == "candidate"
+    assert service.explain.post(CONTROL_USER, names(page)[0], 10).model_version == control.model_version
+    later = service.page(OTHER_USER, limit=5, cursor=page.next_cursor)
+    assert (later.variants, later.model_version) == ({"order": "other"}, "candidate")
+
+
+def test_the_variant_goes_on_when_another_model_is_served() -> None:
+    service = a_service()
+    earlier = service.models.earlier
+    service.publish()
+    assert service.models.earlier is earlier
+
+    assert service.page(OTHER_USER, limit=5).model_version == "candidate"
+    check(service)
+    assert service.page(OTHER_USER, limit=5).model_version == "candidate"
+
+
+@pytest.mark.parametrize(
+    ("fields", "cause"),
+    [
+        (
+            {"text_space": TextSpace(["word"], np.ones(1, np.float32), np.ones((1, 1), np.float32))},
+            "candidate has another text space than v1, which is served",
+        ),
+        (
+            {"options": replace(FEW_CANDIDATES, counting=CountingRule(window_minutes=7.0))},
+            "candidate counts events in another way than v1",
+        ),
+    ],
+)
+def test_a_version_that_cannot_rank_the_state_is_replaced_and_counted(
+    fields: dict[str, object], cause: str
+) -> None:
+    with capture_logs() as lines:
+        service = a_service(changed(a_service(), **fields))
+    page = service.page(OTHER_USER, limit=5)
+
+    assert (page.variants, page.model_version) == ({}, service.feed.ranker.model_version)
+    assert service.shown[-1].failed_variants == {"order": "other"}
+    assert service.fallbacks == [("order", "other")]
+    assert any(cause in line.get("cause", "") for line in lines)
+
+
+def test_a_version_that_is_published_later_is_loaded_then() -> None:
+    service = a_service()
+    candidate = service.models.earlier.pop()
+    missing = FakeExperiments([an_experiment_with_a_model("missing")])
+    assert service.workers.experiments_watcher is not None
+    service.workers.experiments_watcher.source = missing
+    fetches = service.models.fetches
+    for _ in range(3):
+        check(service)
+    assert service.page(OTHER_USER, limit=5).variants == {}
+    assert service.models.fetches == fetches
+
+    record = replace(candidate.record, version="missing")
+    service.models.earlier = [replace(candidate, record=record)]
+    service.models.version += 1
+    check(service)
+
+    assert service.page(OTHER_USER, limit=6).model_version == "missing"
+
+
+def test_a_version_that_no_variant_names_any_more_is_dropped() -> None:
+    service = a_service()
+    watcher = service.workers.experiments_watcher
+    assert watcher is not None
+    assert set(watcher.models.loaded) == {"candidate"}
+
+    watcher.source = FakeExperiments([replace(an_experiment_with_a_model(), enabled=False)])
+    check(service)
+
+    assert watcher.models.loaded == {}
