@@ -2,16 +2,17 @@
 
 `--protocol prequential` (the default) replays the feed request by request and ranks each request with every ranker.
 `--protocol owner` measures precision@5, recall@5 and ndcg@5 at a split in time.
+`--protocol continuous` compares continuous training with a daily full training and with weights that never change.
 """
 
 import argparse
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -20,30 +21,29 @@ from app.infrastructure.config.ranking_settings import live_post_limits, ranking
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
-from app.shared.command_line import OneLineParser, duration, warn, whole_number
+from app.shared.command_line import warn
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress, progress_bars
 from data.command_line import run_command
-from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
 from training.command_line import (
-    add_seed,
-    add_test_from,
-    output_file,
     print_json,
     warn_of_missing_intervals,
 )
+from training.continuous.continuous_training import ContinuousOptions
+from training.continuous.evaluation import evaluate_continuous
 from training.engines import check_engine, open_engine
-from training.evaluation.against import OURS, compare_orders, parse_against
+from training.evaluate_arguments import PROG, arguments
+from training.evaluation.against import OURS, compare_orders
 from training.evaluation.holdout import HOLDOUT_RANKERS, holdout_metrics
 from training.evaluation.pipeline_diagnostics import PipelineDiagnostics, PipelineSummary
 from training.evaluation.prequential import ReplayResult, replay_rankers
-from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
+from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import Against
 from training.evaluation.sql_order import read_orders
 from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
-from training.memory_limit import add_memory_limit, workers_within
+from training.memory_limit import workers_within
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import (
     print_comparison,
@@ -51,19 +51,19 @@ from training.reporting.console import (
     print_sources_table,
     print_summary_table,
 )
+from training.reporting.continuous_table import print_continuous
 from training.reporting.ranking_dump import write_dump
-
-_PROG: Final = "training.evaluate"
-_MAX_REQUESTS: Final = 20_000
-_MAX_SQL_REQUESTS: Final = 1_000
-"""With SQL, an evaluation ends within minutes."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code."""
-    args = _arguments(argv)
-    evaluate = _evaluate_prequential if args.protocol == "prequential" else _evaluate_holdout
-    return run_command(_PROG, lambda: evaluate(args, read_settings()))
+    args = arguments(argv)
+    evaluate = {
+        "prequential": _evaluate_prequential,
+        "owner": _evaluate_holdout,
+        "continuous": _evaluate_continuous,
+    }[args.protocol]
+    return run_command(PROG, lambda: evaluate(args, read_settings()))
 
 
 def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
@@ -103,7 +103,7 @@ def _evaluate_prequential(args: argparse.Namespace, settings: Settings) -> None:
 
         write_atomically(args.html, [report(replay, result, rows, pipeline, comparison).encode()])
     seconds = time.perf_counter() - started
-    warn_of_missing_intervals(_PROG, replay.events.user[result.requests])
+    warn_of_missing_intervals(PROG, replay.events.user[result.requests])
     if args.json:
         counts = {"seed": args.seed, "requests": len(result.requests), "possible": n_possible}
         results = _results(result, rows, pipeline)
@@ -137,7 +137,7 @@ def _read_against(
         short = f"{orders.n_short:,} of {len(orders.by_event):,} lists have fewer than 10 posts"
         warnings.append(f"{short}; the others rank after them in random order")
     for warning in warnings:
-        warn(_PROG, f"{args.against}: {warning}")
+        warn(PROG, f"{args.against}: {warning}")
     return orders.by_event
 
 
@@ -171,6 +171,28 @@ def _evaluate_holdout(args: argparse.Namespace, settings: Settings) -> None:
         print_holdout_table(rows, _iso(replay.test_from))
 
 
+def _evaluate_continuous(args: argparse.Namespace, settings: Settings) -> None:
+    check_engine(settings)
+    replay = _open_replay(args, settings)
+    workers = workers_within(args.memory_limit, len(replay.events), settings)
+    with threadpool_limits(limits=1), progress_bars() as progress:
+        result = evaluate_continuous(
+            replay,
+            LearningOptions(seed=args.seed),
+            ContinuousOptions(seed=args.seed),
+            max_requests=args.max_requests,
+            engine=open_engine(settings, workers),
+            changed_at=args.changed_at and args.changed_at.timestamp(),
+            progress=partial(progress, "replay"),
+        )
+    warn_of_missing_intervals(PROG, result.users)
+    if args.json:
+        print_json({**_protocol(args, replay), **result.to_json()})
+    else:
+        print(f"{len(result.users):,} requests from {_iso(replay.test_from)} on; 95 % intervals over users")
+        print_continuous(result)
+
+
 def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:
     dataset = read_dataset(args, settings, args.memory_limit)
     if not len(dataset.events):
@@ -198,87 +220,6 @@ def _targets(replay: Replay) -> list[str]:
 
 def _iso(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
-def _names(allowed: Sequence[str], what: str) -> Callable[[str], list[str]]:
-    """An argument type: some of the allowed names, separated by commas."""
-
-    def parse(text: str) -> list[str]:
-        names = list(dict.fromkeys(part.strip() for part in text.split(",") if part.strip()))
-        if unknown := [name for name in names if name not in allowed]:
-            raise argparse.ArgumentTypeError(f"{unknown[0]!r} is no {what} (there are {', '.join(allowed)})")
-        if not names:
-            raise argparse.ArgumentTypeError(f"has no {what}")
-        return names
-
-    return parse
-
-
-def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
-    parser = _parser()
-    args = parser.parse_args(argv)
-    check_feed_arguments(parser, args)
-    if args.max_requests is None:
-        args.max_requests = _MAX_SQL_REQUESTS if isinstance(args.against, PastQuery) else _MAX_REQUESTS
-    if args.protocol == "owner":
-        for name in ("dump", "html", "against"):
-            if getattr(args, name):
-                parser.error(f"argument --{name}: requires --protocol prequential")
-        if LEARNED_RANKERS & set(args.rankers or ()):
-            parser.error(
-                "argument --rankers: --protocol owner has no learned ranker; use training.train or prequential"
-            )
-    return args
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = OneLineParser(prog=_PROG, description="Measure how well rankers would have ranked a feed.")
-    add = parser.add_argument
-    add(
-        "--protocol",
-        choices=("prequential", "owner"),
-        default="prequential",
-        help="prequential: replay the feed request by request (default); owner: first five posts at a split in time",
-    )
-    add_feed_arguments(parser, default=DEFAULT_FEED)
-    add(
-        "--rankers",
-        type=_names(RANKERS, "ranker"),
-        metavar="A,B,…",
-        help=f"some of {', '.join(RANKERS)} (default: all)",
-    )
-    add(
-        "--targets",
-        type=_names(INTERACTION_TYPES, "interaction type"),
-        metavar="A,B,…",
-        help="types that count as a choice (default: all but view and click, if there are others)",
-    )
-    add_test_from(parser)
-    add(
-        "--against",
-        type=parse_against,
-        metavar="SQL_OR_RANKER",
-        help="compare `served` with the order that the feed has now: a ranker, a file with a SELECT, or the SELECT",
-    )
-    add(
-        "--max-requests",
-        type=whole_number(1),
-        metavar="N",
-        help=f"default: {_MAX_REQUESTS}; with SQL of --against {_MAX_SQL_REQUESTS}",
-    )
-    add(
-        "--refit-every",
-        type=duration,
-        default=86_400.0,
-        metavar="24h",
-        help="feed time between fits of the neighbour models (default: 24h)",
-    )
-    add_memory_limit(parser)
-    add_seed(parser)
-    add("--dump", type=output_file, metavar="PATH", help="write every ranking as one line of JSON")
-    add("--html", type=output_file, metavar="PATH", help="write a report with plots as one page")
-    add("--json", action="store_true", help="print the results as JSON")
-    return parser
 
 
 if __name__ == "__main__":

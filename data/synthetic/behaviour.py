@@ -35,6 +35,13 @@ class Scenario:
     quality: Quality = "flat"
     posted_within: float = 1.0  # posts are created in this first part of the span
     replies: float = 0.0  # share of comments that the author answers under the post
+    later: "Scenario | None" = None  # whose shares hold from `changes_at` on
+    changes_at: float = 0.5  # share of the span
+
+    @property
+    def shares(self) -> NDArray[np.float64]:
+        """(4,) shares of impressions by list: RECENT, ANY_AGE, COMMUNITY, FOLLOWED."""
+        return np.array([self.recent, self.any_age, self.community, self.followed])
 
 
 SCENARIOS: Final = {
@@ -44,6 +51,10 @@ SCENARIOS: Final = {
     "taste": Scenario(community=1.0, community_posts_age=False),
     "recency": Scenario(recent=1.0),
     "follows": Scenario(followed=1.0),
+    # Users read what is new; from the middle of the span on, they read what the authors that they follow post.
+    "changing": Scenario(
+        recent=0.7, community=0.2, followed=0.1, later=Scenario(recent=0.1, community=0.2, followed=0.7)
+    ),
 }
 RECENT, ANY_AGE, COMMUNITY, FOLLOWED = range(4)
 """The list that the post of an impression is drawn from."""
@@ -163,8 +174,10 @@ class BehaviourSimulator:
         user = draw(rng, people.activity, n)
         time = self._span.draw_times(rng, people.zone_hours[user])
         scenario = self._scenario
-        shares = [scenario.recent, scenario.any_age, scenario.community, scenario.followed]
-        channel = draw(rng, np.array(shares), n)
+        channel = draw(rng, scenario.shares, n)
+        if scenario.later is not None:
+            change = self._span.start + scenario.changes_at * (self._span.until - self._span.start)
+            channel = np.where(time < change, channel, draw(rng, scenario.later.shares, n))
         community = people.communities[user, draw(rng, np.array(COMMUNITY_SHARES), n)]
         lists = np.where(channel == COMMUNITY, 1 + community, 0)
         followed, since = self._followee(user)

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 
-from app.domain.ranking.choice_model import UNCALIBRATED, ChoiceModel
-from training.learning.candidate_sets import StandardChoiceSets
+from app.domain.ranking.choice_model import CLIP, UNCALIBRATED, ChoiceModel
+from training.learning.candidate_sets import ChoiceSets, StandardChoiceSets
 
 _MAX_CURVATURE_SETS = 1000  # choice sets that estimate the curvature of the likelihood
 _MAX_STEPS = 60  # of L-BFGS
@@ -55,6 +55,27 @@ def fit_choice_model(
     return ChoiceModel(tuple(names), mean, scale, linear, hidden, bias, output, UNCALIBRATED)
 
 
+def fit_near(base: ChoiceModel, choice_sets: ChoiceSets, pull: float, start: ChoiceModel) -> ChoiceModel:
+    """The most likely weights near those of `base`: `pull` weighs their squared distance against the mean likelihood.
+
+    The standardisation and the hidden units of `base` stay, so the problem is convex and the weights of both models
+    have one meaning: the linear part, and the output of each unit. `start` is a model between whose weights and the
+    result there are few steps, of the same base.
+    """
+    z = choice_sets.inputs - base.mean.astype(np.float32)
+    z /= base.scale.astype(np.float32)
+    np.clip(z, -CLIP, CLIP, out=z)
+    active = np.maximum(z @ base.hidden.astype(np.float32) + base.bias.astype(np.float32), 0)
+    extended = np.concatenate([z, active], axis=2)
+    n_features = extended.shape[2]
+    sets = StandardChoiceSets(
+        extended, choice_sets.log_weight, choice_sets.value, np.zeros(n_features), np.ones(n_features)
+    )
+    centre, start_at = (np.concatenate([model.linear, model.output]) for model in (base, start))
+    weights = _fit_linear(sets, pull, start_at, centre)
+    return replace(base, linear=weights[: len(base.linear)], output=weights[len(base.linear) :])
+
+
 def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDArray[np.float32]:
     """(n_requests,) log probability of the chosen post times its value.
 
@@ -67,9 +88,12 @@ def log_likelihoods(model: ChoiceModel, choice_sets: StandardChoiceSets) -> NDAr
 
 
 def _fit_linear(
-    choice_sets: StandardChoiceSets, ridge: float, start: NDArray[np.float64] | None
+    choice_sets: StandardChoiceSets,
+    ridge: float,
+    start: NDArray[np.float64] | None,
+    centre: NDArray[np.float64] | float = 0.0,
 ) -> NDArray[np.float64]:
-    """The coefficients of the largest penalised likelihood.
+    """The coefficients of the largest penalised likelihood; `ridge` weighs their squared distance to `centre`.
 
     Inputs are correlated (such as the counters of two half-lives). So the search uses coordinates in which the
     likelihood has the same curvature in every direction. It then converges in a third of the steps.
@@ -82,8 +106,9 @@ def _fit_linear(
         utility = (flat @ w.astype(np.float32)).reshape(choice_sets.log_weight.shape)
         share, log_chosen = _softmax(utility + choice_sets.log_weight)
         expected = ((share * choice_sets.value[:, None]).ravel() @ flat).astype(np.float64)
-        gradient = (expected - chosen) / len(choice_sets) + 2 * ridge * w
-        return float(-(choice_sets.value @ log_chosen) / len(choice_sets) + ridge * w @ w), gradient
+        away = w - centre
+        gradient = (expected - chosen) / len(choice_sets) + 2 * ridge * away
+        return float(-(choice_sets.value @ log_chosen) / len(choice_sets) + ridge * away @ away), gradient
 
     if start is None:  # the curvature is only valid near the optimum
         zero = np.zeros(n_features)

@@ -160,6 +160,11 @@ class SampledExamples:
         if example.full is not None:
             self._full.append(example.full)
 
+    @property
+    def known_at(self) -> NDArray[np.float64]:
+        """(n,) seconds: the outcome of each example is known after this time."""
+        return self._known_at
+
     def count_known(self, before: float = np.inf) -> int:
         """The number of examples whose outcome is known strictly before a time."""
         return int((self._known_at < before).sum())
@@ -170,10 +175,13 @@ class SampledExamples:
         All of them must have been added.
         """
         mask = self._known_at < before
-        known = slice(None) if mask.all() else mask  # a slice copies nothing
-        value = self._value[known]
+        return self.select(slice(None) if mask.all() else mask)  # a slice copies nothing
+
+    def select(self, examples: slice | NDArray[Any]) -> ChoiceSets:
+        """The choice sets of some examples, by number or as a mask. All of them must have been added."""
+        value = self._value[examples]
         return ChoiceSets(
-            self._inputs[known], self._log_weight[known], value / max(float(value.mean()), 1e-9)
+            self._inputs[examples], self._log_weight[examples], value / max(float(value.mean()), 1e-9)
         )
 
     def full_choice_sets(self, before: float = np.inf) -> list[FullChoiceSet]:

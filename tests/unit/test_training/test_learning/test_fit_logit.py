@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from app.domain.ranking.choice_model import UNCALIBRATED
 from training.learning.calibration import FullChoiceSet, fit_calibration
 from training.learning.candidate_sets import ChoiceSets, standardise
-from training.learning.fit_logit import fit_choice_model, log_likelihoods
+from training.learning.fit_logit import fit_choice_model, fit_near, log_likelihoods
 
 N, SIZE = 3000, 12
 
@@ -104,3 +104,27 @@ def test_a_model_is_taken_at_its_word_where_nobody_chose_what_was_listed(choice_
     assert np.array_equal(fit_calibration([(model, nothing)]), UNCALIBRATED)
     shares = np.log(np.array([0.5, 0.1, 0.001]))
     assert model.probabilities(shares) == pytest.approx(1 / (1 + np.exp(-shares)))
+
+
+@pytest.mark.parametrize("units", [0, 4])
+def test_the_pull_decides_how_far_weights_move_from_those_that_serve(choice_sets, units):
+    early = replace(
+        choice_sets,
+        inputs=choice_sets.inputs[:300, ::-1],  # another post is the chosen one
+        log_weight=choice_sets.log_weight[:300],
+        value=choice_sets.value[:300],
+    )
+    base = fit_choice_model(("a", "b", "c"), standardise(early), units=units)
+    models = {pull: fit_near(base, choice_sets, pull, base) for pull in (1e-6, 1e-2, 1e3)}
+
+    distances = [
+        np.linalg.norm(np.concatenate([model.linear - base.linear, model.output - base.output]))
+        for model in models.values()
+    ]
+    assert distances[0] > distances[1] > distances[2]
+    assert distances[2] < 1e-2
+    assert all(model.hidden is base.hidden and model.scale is base.scale for model in models.values())
+    a, b, c = models[1e-6].linear / base.scale
+    if not units:
+        assert a + c == pytest.approx(1.0, abs=0.08)
+        assert b == pytest.approx(-0.5, abs=0.05)

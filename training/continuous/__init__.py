@@ -1,0 +1,1 @@
+"""Continuous training: weights that follow the newest choices, between two full trainings."""
