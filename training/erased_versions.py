@@ -44,5 +44,5 @@ def delete_erased_versions(registry: FileModelRegistry, settings: Settings) -> D
         return DeletedVersions()
     deleted = registry.remove_made_before(erased_at + _DAY)
     active = registry.active()
-    is_outdated = active is not None and datetime.fromisoformat(active.created_at) < erased_at + _DAY
+    is_outdated = active is not None and datetime.fromisoformat(active.trained_at) < erased_at + _DAY
     return DeletedVersions(deleted, active if is_outdated else None)

@@ -8,6 +8,8 @@ from app.domain.ranking.simple_rankings import FORMULA, LEARNED, SIMPLE_RANKINGS
 from training.learning.model_selection import ModelSpec
 from training.learning.training_options import TrainingOptions
 
+TRAINED_UNTIL: Final = "trained_until"
+"""The name of the time, in seconds, of the newest event that a model was trained on."""
 RANKER_BY_ALGORITHM: Final[Mapping[str, str]] = {
     **{name: name for name in SIMPLE_RANKINGS if name != FORMULA},
     "collaborative_filtering": FORMULA,

@@ -40,7 +40,7 @@ from training.evaluation.training_engine import TrainingEngine
 from training.learning.calibration import FullChoiceSet
 from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
-from training.model_config import ModelConfig
+from training.model_config import TRAINED_UNTIL, ModelConfig
 from training.preprocess import build_interaction_matrix, newest_compared
 from training.replay.replay import Replay
 
@@ -136,6 +136,7 @@ def train(
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
+    stored_config[TRAINED_UNTIL] = float(feed.dataset.events.time.max(initial=0.0))
     request_ranks = RequestRanks.of(hashes, result.ranks[config.ranker])
     return TrainedModel(
         model, metrics, stored_config, reason, rejection_reasons(comparisons), users, request_ranks

@@ -39,7 +39,7 @@ class ActiveRanker:
     @property
     def model_created_at(self) -> datetime | None:
         """Time of the training; None without a model."""
-        return None if self.published is None else datetime.fromisoformat(self.published.record.created_at)
+        return None if self.published is None else datetime.fromisoformat(self.published.record.trained_at)
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Return (n, d) float32 text vectors in the space of the model; d is 0 without a model."""

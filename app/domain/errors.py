@@ -93,6 +93,10 @@ class PositionExpired(StorageUnavailable):
     """A position whose log is no longer kept: only reading the whole feed leads on."""
 
 
+class NotActive(DomainError):
+    """A version that another one has replaced as the active one."""
+
+
 class ModelUnavailable(DomainError):
     """No model can be served: none published, or the published one failed verification."""
 

@@ -156,8 +156,10 @@ class ModelWatcher:
                             updater.replace_model(published, vectors)
 
     def _has_vectors_of(self, published: PublishedModel) -> bool:
-        """True if the state is of a snapshot whose posts have vectors in the text space of the model."""
-        if self.feed.ranker.published is not None or published.record.sha256 != self.restored_model:
+        """True if the posts have vectors in the text space of the model: of a snapshot, or of the active model."""
+        active = self.feed.ranker.published
+        space = self.restored_model if active is None else active.record.text_space_sha256
+        if published.record.text_space_sha256 != space:
             return False
         return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
 

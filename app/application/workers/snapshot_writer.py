@@ -98,5 +98,5 @@ class SnapshotWriter:
             },
             counting=state.counting,
             position=position,
-            model_sha256="" if published is None else published.record.sha256,
+            model_sha256="" if published is None else published.record.text_space_sha256,
         )

@@ -50,6 +50,15 @@ def check_structure(artifact: _Parts) -> None:
         "simple_ranking": _check_simple_ranking,
         "inputs": _check_inputs,
     }
+    _check_parts(artifact, checks)
+
+
+def check_weights(artifact: _Parts) -> None:
+    """Raise InvalidArtifact unless an artefact with weights alone is as continuous training writes it."""
+    _check_parts(artifact, {"choice": _check_present_choice})
+
+
+def _check_parts(artifact: _Parts, checks: Mapping[str, Callable[[_Parts], None]]) -> None:
     for part, check in checks.items():
         try:
             check(artifact)
@@ -127,6 +136,11 @@ def _check_choice(parts: _Parts) -> None:
     _check_array(choice["bias"], "f", (n_units,))
     _check_array(choice["output"], "f", (n_units,))
     _check_array(choice["calibration"], "f", (3,))
+
+
+def _check_present_choice(parts: _Parts) -> None:
+    _require(parts["choice"] is not None)
+    _check_choice(parts)
 
 
 def _check_trending(parts: _Parts) -> None:

@@ -22,7 +22,7 @@ from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
 from app.domain.repositories.feed_log import LogPosition
 from app.domain.services.stage_observer import StageObserver
-from app.infrastructure.ml.artefact_structure import check_structure
+from app.infrastructure.ml.artefact_structure import check_structure, check_weights
 from app.infrastructure.ml.collaborative_filter import (
     MAX_COMPARED_EVENTS,
     CollaborativeFilter,
@@ -116,6 +116,17 @@ class ServedModel:
             raise InvalidArtifact(
                 "the artefact lacks a part or has one of another shape; train again"
             ) from error
+
+    def with_weights(self, artifact: Mapping[str, Any]) -> "ServedModel":
+        """This model with the weights of an artefact that holds nothing else.
+
+        Raises InvalidArtifact if they are those of other inputs, or of a model that has no weights.
+        """
+        check_weights(artifact)
+        weights = ChoiceModel(**artifact["choice"])
+        if self.choice_model is None or self.choice_model.names != weights.names:
+            raise InvalidArtifact("the weights are not of the inputs of their base; train again")
+        return replace(self, choice_model=weights)
 
     @property
     def ranking(self) -> str:

@@ -1,14 +1,16 @@
 """Where the service gets its model: the registry's versions, or one artefact file."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.weights import is_weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +18,8 @@ class RegistryModelSource:
     """ModelSource of a registry: its active version, then those that were active before."""
 
     registry: FileModelRegistry
+    _complete: dict[str, ServedModel] = field(default_factory=dict, init=False, repr=False)
+    """The complete model that was loaded last, by the SHA-256 of its artefact: the next weights complete it."""
 
     def fingerprint(self) -> object:
         """Return a value that changes when the registry file is replaced."""
@@ -27,8 +31,20 @@ class RegistryModelSource:
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """As in ModelSource."""
-        artifact = self.registry.load(candidate.version)
-        return PublishedModel(candidate, ServedModel.from_artifact(artifact))
+        artifact = self.registry.load_stored(candidate.version)
+        if not is_weights(artifact):
+            return PublishedModel(candidate, self._complete_model(candidate, artifact))
+        record = self.registry.base(candidate.version)
+        base = self._complete.get(record.sha256)
+        if base is None:
+            base = self._complete_model(record, self.registry.load_stored(record.version))
+        return PublishedModel(candidate, base.with_weights(artifact))
+
+    def _complete_model(self, record: ModelRecord, artifact: Mapping[str, Any]) -> ServedModel:
+        model = ServedModel.from_artifact(artifact)
+        self._complete.clear()
+        self._complete[record.sha256] = model
+        return model
 
     def fetch_version(self, version: str) -> PublishedModel:
         """As in ModelSource."""

@@ -71,7 +71,7 @@ def test_every_container_is_confined_and_limited(name: str) -> None:
     assert "postgres:" not in service["image"] or service["user"] == "postgres"
 
 
-def test_the_private_key_is_with_the_trainer_alone() -> None:
+def test_the_private_key_is_with_trainer_and_follower_alone() -> None:
     holders = [name for name, one in SERVICES.items() if "MODEL_SIGNING_KEY" in one.get("environment", {})]
     keys = {one["metadata"]["name"] for one in MANIFESTS if "MODEL_SIGNING_KEY" in one.get("stringData", {})}
     users = {
@@ -79,13 +79,15 @@ def test_the_private_key_is_with_the_trainer_alone() -> None:
         for kind, name in (
             ("Deployment", "feed-service"),
             ("CronJob", "feed-trainer"),
+            ("Deployment", "feed-follower"),
             ("Job", "feed-migrate"),
         )
         if {"secretRef": {"name": "feed-trainer"}} in pod(kind, name)["containers"][0]["envFrom"]
     }
 
-    assert holders == ["trainer"]
-    assert keys == users == {"feed-trainer"}
+    assert holders == ["trainer", "follower"]
+    assert keys == {"feed-trainer"}
+    assert users == {"feed-trainer", "feed-follower"}
     assert all("MODEL_TRUSTED_KEYS" in SERVICES[name]["environment"] for name in REPLICAS)
 
 
@@ -135,7 +137,8 @@ def test_replicas_use_the_role_with_few_rights() -> None:
 
     assert owners == {"migrate", "rights", "postgres", "backup"}
     assert {
-        SERVICES[name]["environment"]["DATABASE_URL"].split(":")[1] for name in (*REPLICAS, "trainer")
+        SERVICES[name]["environment"]["DATABASE_URL"].split(":")[1]
+        for name in (*REPLICAS, "trainer", "follower")
     } == {"//feed_service"}
 
 
@@ -188,7 +191,13 @@ def test_a_health_check_gives_up_before_the_next_one_begins() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "name"), [("Deployment", "feed-service"), ("CronJob", "feed-trainer"), ("Job", "feed-migrate")]
+    ("kind", "name"),
+    [
+        ("Deployment", "feed-service"),
+        ("Deployment", "feed-follower"),
+        ("CronJob", "feed-trainer"),
+        ("Job", "feed-migrate"),
+    ],
 )
 def test_every_pod_is_confined_and_limited(kind: str, name: str) -> None:
     spec = pod(kind, name)

@@ -17,8 +17,9 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from app.domain.entities.model_record import ModelRecord, ModelStatus
-from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
+from app.domain.errors import InvalidArtifact, ModelUnavailable, NotActive, UnknownVersion
 from app.infrastructure.ml.registry import restricted_pickle as plain
+from app.infrastructure.ml.registry import weights
 from app.infrastructure.ml.registry.bundle import read_bundle, write_bundle
 from app.infrastructure.ml.registry.manifest import FILENAME, Manifest, Trial, parse_created_at, plain_json
 from app.infrastructure.ml.registry.registry_index import Versions, read_versions, write_versions
@@ -84,8 +85,21 @@ class FileModelRegistry:
         return found.st_ino, found.st_mtime_ns, found.st_size
 
     def load(self, version: str) -> dict[str, Any]:
-        """The verified artefact. Raises UnknownVersion, InvalidArtifact."""
-        return self._load(self._read().get(version))
+        """The verified artefact; that of a version with weights alone is completed by its base.
+
+        Raises UnknownVersion, InvalidArtifact.
+        """
+        versions = self._read()
+        return self._load(versions.get(version), versions)
+
+    def load_stored(self, version: str) -> dict[str, Any]:
+        """The verified artefact as it is stored: of some versions the weights alone. Raises as `load`."""
+        return self._load_stored(self._read().get(version))
+
+    def base(self, version: str) -> ModelRecord:
+        """The version whose artefact completes another one. Raises UnknownVersion, InvalidArtifact."""
+        versions = self._read()
+        return weights.find_base(versions.get(version), versions.models).record
 
     def load_file(self, path: Path) -> tuple[ModelRecord, dict[str, Any]]:
         """One verified artefact outside the registry: an exported file, or a .pkl beside its registry.json.
@@ -110,13 +124,16 @@ class FileModelRegistry:
         created_at: str,
         status: ModelStatus = "active",
         note: str = "",
+        replaces: ModelRecord | None = None,
     ) -> ModelRecord:
         """Write, sign and register an artefact, whole or not at all; `active` replaces the present one.
 
         created_at: ISO 8601 with zone; names the file. Figures that are not finite become null.
+        replaces: the version that must be active still, for one that was compared with it.
 
         Raises ValueError for values that are not plain data, InvalidArtifact for an artefact that could not be
-        loaded again, ModelUnavailable when the folder cannot be written or another writer does not end.
+        loaded again, ModelUnavailable when the folder cannot be written or another writer does not end, NotActive if
+        `replaces` is not active any more.
         """
         content = plain.serialise(artifact)
         draft = ModelRecord(
@@ -131,6 +148,8 @@ class FileModelRegistry:
             note=note,
         )
         with self._locked() as versions:
+            if replaces is not None:
+                _check_active(versions, replaces)
             versions, added = self._add(versions, draft, plain.library_versions(), content)
             if status == "active":
                 versions = versions.with_active(added)
@@ -145,7 +164,7 @@ class FileModelRegistry:
         with self._locked() as versions:
             manifest = versions.get(version)
             manifest.check_not_rejected()
-            self._load(manifest)
+            self._load(manifest, versions)
             before = versions.active
             if manifest.status != "active":
                 write_versions(self.models_dir / REGISTRY_FILE, versions.with_active(version))
@@ -160,7 +179,7 @@ class FileModelRegistry:
             manifest = versions.previous
             if manifest is None:
                 raise UnknownVersion("no version was active before this one")
-            self._load(manifest)
+            self._load(manifest, versions)
             write_versions(self.models_dir / REGISTRY_FILE, versions.with_active(manifest.version, back=True))
             return manifest.with_status("active").record
 
@@ -173,16 +192,27 @@ class FileModelRegistry:
             raise ValueError(f"keep: {keep} is negative")
 
         def choose(versions: Versions) -> Sequence[Manifest]:
-            spare = [one for one in versions.models if one not in (versions.active, versions.previous)]
-            return spare[: max(len(spare) - keep, 0)]
+            serving = versions.active, versions.previous
+            spare = [one for one in versions.models if one not in serving]
+            return weights.with_dependants(spare[: max(len(spare) - keep, 0)], versions.models, serving)
 
         return self._remove(choose)
 
     def remove_made_before(self, time: datetime) -> tuple[ModelRecord, ...]:
-        """Remove the versions that were made before, except the active one. Returns and raises as `prune`."""
-        return self._remove(
-            lambda versions: [one for one in versions.models if one != versions.active and one.made_at < time]
-        )
+        """Remove the versions that were made before, except the active one and its base.
+
+        Returns and raises as `prune`.
+        """
+
+        def choose(versions: Versions) -> Sequence[Manifest]:
+            old = [one for one in versions.models if one != versions.active and one.made_at < time]
+            return weights.with_dependants(old, versions.models, (versions.active,))
+
+        return self._remove(choose)
+
+    def prune_weights(self) -> tuple[ModelRecord, ...]:
+        """Remove all but the newest versions with weights alone. Returns and raises as `prune`."""
+        return self._remove(lambda found: weights.outnumbered(found.models, (found.active, found.previous)))
 
     def _remove(self, choose: Callable[[Versions], Sequence[Manifest]]) -> tuple[ModelRecord, ...]:
         """Remove some versions, and artefacts that no version names (a kill can leave one)."""
@@ -203,6 +233,10 @@ class FileModelRegistry:
         Raises UnknownVersion, InvalidArtifact, OSError.
         """
         manifest = self._read().get(version)
+        if weights.base_sha256(manifest) is not None:
+            raise InvalidArtifact(
+                f"{version} holds weights alone; export its base, {self.base(version).version}"
+            )
         content = self._content(manifest)
         manifest.unpack(content, self.keys.trusted)
         write_bundle(output, manifest, content)
@@ -227,7 +261,7 @@ class FileModelRegistry:
             if present is None:
                 versions, added = self._import(versions, manifest, content)
             else:
-                self._load(present)
+                self._load(present, versions)
                 added = present.version
             if promote:
                 versions = versions.with_active(added)
@@ -277,7 +311,13 @@ class FileModelRegistry:
     def _read(self) -> Versions:
         return read_versions(self.models_dir / REGISTRY_FILE)
 
-    def _load(self, manifest: Manifest) -> dict[str, Any]:
+    def _load(self, manifest: Manifest, versions: Versions) -> dict[str, Any]:
+        artifact = self._load_stored(manifest)
+        if not weights.is_weights(artifact):
+            return artifact
+        return weights.completed(artifact, self._load_stored(weights.find_base(manifest, versions.models)))
+
+    def _load_stored(self, manifest: Manifest) -> dict[str, Any]:
         return manifest.unpack(self._content(manifest), self.keys.trusted, self.trial)
 
     def _content(self, manifest: Manifest) -> bytes:
@@ -311,3 +351,11 @@ class FileModelRegistry:
             raise ModelUnavailable(
                 f"{error.filename or self.models_dir}: {error.strerror or error}"
             ) from error
+
+
+def _check_active(versions: Versions, record: ModelRecord) -> None:
+    """Raise NotActive unless the version is active."""
+    active = versions.active
+    if active is None or (active.version, active.sha256) != (record.version, record.sha256):
+        now = "none" if active is None else active.version
+        raise NotActive(f"{record.version} is not active any more (now: {now}); nothing was published")

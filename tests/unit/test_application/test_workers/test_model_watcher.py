@@ -8,6 +8,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 import structlog
+from numpy.typing import NDArray
 
 from app.application.workers.post_evictor import PostEvictor
 from app.domain.entities import Post
@@ -17,6 +18,7 @@ from app.domain.ids import post_uuid
 from app.domain.ranking.model_interface import PublishedModel
 from app.domain.repositories.entity_repository import EntityChange
 from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.model_loader import ServedModel
 from tests.support.live_feeds import HOUR, a_service, engagements
 from tests.support.restarts import a_folder, started_from, with_snapshots
 from tests.support.small_service import SmallService, names
@@ -342,3 +344,31 @@ def test_a_registry_that_disappears_is_one_line_in_the_log() -> None:
             service.check_for_new_model()
 
     assert [(one["event"], one["serving"]) for one in logs] == [("model.none_published", version)]
+
+
+def test_new_weights_of_the_active_model_embed_no_post_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service()
+    base = service.train(learned=True)
+    service.publish(base)
+    before = names(service.page("reader", limit=50))
+    text = service.feed.state.text
+    other = service.train(learned=True)
+    assert isinstance(base.model, ServedModel)
+    assert base.model.choice_model is not None
+    weights = replace(base.model.choice_model, linear=-base.model.choice_model.linear)
+    record = replace(other.record, config={"base": {"version": "v1", "sha256": base.record.sha256}})
+    embedded: list[str] = []
+    embed = ServedModel.embed
+
+    def recorded(model: ServedModel, texts: Sequence[str]) -> NDArray[np.float32]:
+        embedded.extend(one for one in texts if one)
+        return embed(model, texts)
+
+    monkeypatch.setattr(ServedModel, "embed", recorded)
+
+    service.publish(PublishedModel(record, replace(base.model, choice_model=weights)))
+
+    assert embedded == []
+    assert service.feed.state.text is text
+    assert service.page("reader").model_version == record.version
+    assert names(service.page("reader", limit=50)) != before
