@@ -49,14 +49,12 @@ class ContinuousResult:
     times       (n,) seconds
     users       (n,) rows of users
     ranks       name -> (n,) ranks: FROZEN, DAILY, CONTINUOUS, FORMULA; BEST after a change, 0 before it
-    weights     the weights that continuous training serves at the end
     changed     number of the first request after the change of behaviour; 0 if none is known
     """
 
     times: NDArray[np.float64]
     users: NDArray[np.integer]
     ranks: dict[str, NDArray[np.int64]]
-    weights: ChoiceModel
     changed: int = 0
     promotions: list[Promotion] = field(default_factory=list)
 
@@ -133,8 +131,7 @@ def evaluate_continuous(
     if changed_at is not None:
         ranks[BEST] = _best(full_training, stream, numbers, kept, changed_at)
     changed = 0 if changed_at is None else int(np.searchsorted(times, changed_at))
-    users, weights = stream.users[numbers], policies.continuous.serving
-    return ContinuousResult(times, users, ranks, weights, changed, policies.promotions)
+    return ContinuousResult(times, stream.users[numbers], ranks, changed, policies.promotions)
 
 
 class _Policies:
