@@ -1,7 +1,16 @@
 import { sql } from "kysely";
 import type { PeoplePage, Person, Profile } from "@/lib/feed/profile";
 import { type Database, read } from "@/lib/platform/database";
-import { blockers, findUserUuid, hiddenUsers, IN_FORCE, publicUserId, userName } from "./user.repository";
+import {
+  blockers,
+  findCandidates,
+  findUserUuid,
+  hiddenUsers,
+  IN_FORCE,
+  MAX_CANDIDATES,
+  publicUserId,
+  userName,
+} from "./user.repository";
 
 /** Followers are counted up to this many, so that the cost does not grow with the table. */
 const MAX_COUNTED = 10_000;
@@ -40,6 +49,7 @@ export async function findIdByName(viewerId: string, name: string): Promise<stri
   const viewer = await findUserUuid(viewerId);
   const row = await read((database) =>
     selectPeople(database, viewer)
+      .where("u.id", "in", findCandidates(name))
       .where(userName("u", "n"), "=", name)
       .where("u.id", "not in", blockers(database, viewer).where("k.user_id", "is not", null))
       .orderBy("u.created_at")
@@ -49,17 +59,15 @@ export async function findIdByName(viewerId: string, name: string): Promise<stri
   return row?.id ?? null;
 }
 
-/** The people whose name or id has this text, those first whose name begins with it. */
+/** The people whose name or id has words that begin with those of the search, those first whose name begins with it. */
 export async function searchPeople(viewerId: string, search: string, limit: number): Promise<Person[]> {
   const viewer = await findUserUuid(viewerId);
-  const text = search.trim().replaceAll(/[\\%_]/g, "\\$&");
-  if (text === "") return [];
-  const name = userName("u", "n");
+  const beginning = `${search.trim().replaceAll(/[\\%_]/g, "\\$&")}%`;
   return read((database) =>
     selectPeople(database, viewer)
       .where(isNamedTo(database, viewer))
-      .where(({ eb, or }) => or([eb(name, "ilike", `%${text}%`), eb("u.external_id", "ilike", `%${text}%`)]))
-      .orderBy(sql`${name} ILIKE ${`${text}%`}`, "desc")
+      .where("u.id", "in", findCandidates(search, MAX_CANDIDATES))
+      .orderBy(sql`${userName("u", "n")} ILIKE ${beginning}`, "desc")
       .orderBy("u.created_at")
       .orderBy("u.id")
       .limit(limit)

@@ -14,6 +14,9 @@ export interface DemoUser extends NamedUser {
 /** The comment on the tables that the service created. Other tables belong to another application. */
 export const OWNER_MARK = "made by the feed recommendation service";
 
+/** A search looks at so many people whose names match, and at so many whose ids do. */
+export const MAX_CANDIDATES = 500;
+
 /** True for a control `k` that is in force. */
 export const IN_FORCE = sql<boolean>`(k.until IS NULL OR k.until > now())`;
 
@@ -55,6 +58,33 @@ export function blockers(database: Database, viewer: string) {
     .where(IN_FORCE);
 }
 
+/** The words of a name or an id, as the service's indexes have them (migration 0025). */
+function wordsOf(text: RawBuilder<unknown>): RawBuilder<unknown> {
+  return sql`array_to_tsvector(array_remove(string_to_array(feed_words(left(${text}, 200)), ' '), ''))`;
+}
+
+/**
+ * The primary keys of users whose name or id has words that begin with the words of a search; with a limit, so many by
+ * name and so many by id. Names in a view of another application have no index.
+ */
+export function findCandidates(search: string, limit: number | null = null): RawBuilder<string> {
+  const query = sql`(
+    SELECT string_agg('''' || word || ''':*', ' & ') FROM unnest(string_to_array(feed_words(${search}), ' ')) AS word
+    WHERE word <> ''
+  )::tsquery`;
+  const hasOwnNames = sql`(
+    SELECT EXISTS (SELECT FROM pg_attribute WHERE attrelid = to_regclass('feed_users') AND attname = 'username')
+  )`;
+  return sql`(
+    (SELECT id FROM feed_user_names WHERE ${wordsOf(sql.ref("username"))} @@ ${query} LIMIT ${limit})
+    UNION ALL
+    (SELECT id FROM feed_users WHERE ${wordsOf(sql.ref("external_id"))} @@ ${query} LIMIT ${limit})
+    UNION ALL
+    (SELECT v.id FROM feed_users v
+     WHERE ${hasOwnNames} AND ${wordsOf(sql`(to_jsonb(v)->>'username')`)} @@ ${query} LIMIT ${limit})
+  )`;
+}
+
 /** The primary key of the user with this id; of an unknown user, the one that they would have. */
 export async function findUserUuid(userId: string): Promise<string> {
   const id = sql<string | null>`feed_user_id(${userId})`.as("id");
@@ -68,7 +98,6 @@ export async function findUserUuid(userId: string): Promise<string> {
  */
 export async function findUsers(viewerId: string, search: string, limit: number): Promise<DemoUser[]> {
   const viewer = await findUserUuid(viewerId);
-  const pattern = `%${search.replaceAll(/[\\%_]/g, "\\$&")}%`;
   const name = userName("u", "n");
   const rows = await read((database) =>
     database
@@ -83,9 +112,7 @@ export async function findUsers(viewerId: string, search: string, limit: number)
           .select(fn.countAll<string>().as("count"))
           .as("counted"),
       ])
-      .$if(search !== "", (users) =>
-        users.where(({ eb, or }) => or([eb(name, "ilike", pattern), eb("u.external_id", "ilike", pattern)])),
-      )
+      .$if(search !== "", (users) => users.where("u.id", "in", findCandidates(search, MAX_CANDIDATES)))
       .where("u.id", "not in", blockers(database, viewer).where("k.user_id", "is not", null))
       .orderBy("u.created_at")
       .orderBy("u.external_id")

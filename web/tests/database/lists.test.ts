@@ -328,12 +328,14 @@ describe("a list", () => {
       assert.deepEqual([profile?.followerCount, second.nextCursor], [2, null]);
     });
 
-    it("finds people by a part of their name or id, without those who block the viewer", async () => {
+    it("finds people by the beginnings of words of their name or id, without those who block the viewer", async () => {
       await control("user-7", "block_author", userUuid("user-0"));
 
       assert.deepEqual(namesIn(await searchPeople("user-0", "user-7", 5)), []);
       assert.deepEqual(namesIn(await searchPeople("user-0", "USER-8", 5)), ["user-8"]);
       assert.equal((await searchPeople("user-0", "ada north", 5))[0]?.name, "Ada North");
+      assert.equal((await searchPeople("user-0", " NOR, a", 5))[0]?.name, "Ada North");
+      assert.deepEqual(await searchPeople("user-0", "orth", 5), []);
       for (const text of ["", " ", "%", "_", "\\", "'"]) assert.deepEqual(await searchPeople("user-0", text, 5), []);
     });
 

@@ -12,6 +12,10 @@ from sqlalchemy import Connection, text
 from app.infrastructure.database.migrate import VERSION_TABLE
 from app.infrastructure.database.schema import OWNER_MARK, SchemaName
 
+_WORDS: Final = (
+    "USING gin (array_to_tsvector(array_remove(string_to_array("
+    "{{schema}}.feed_words(left({column}, 200)), ' '), '')))"
+)
 INDEXES: Final[Mapping[str, tuple[str, str, str]]] = {
     "idx_posts_author_created": ("0013", "posts", "(author_id, created_at, seq)"),
     "idx_posts_reply": ("0018", "posts", "(reply_to, created_at) WHERE reply_to IS NOT NULL"),
@@ -21,6 +25,8 @@ INDEXES: Final[Mapping[str, tuple[str, str, str]]] = {
         "posts",
         "USING gin (to_tsvector('simple', {schema}.feed_words(left(content, 20000))))",
     ),
+    "idx_users_name_words": ("0024", "users", _WORDS.format(column="username")),
+    "idx_users_id_words": ("0024", "users", _WORDS.format(column="external_id")),
 }
 """By name: the revision before the index, table, and method and columns. An index on an existing table needs a line.
 
