@@ -69,6 +69,7 @@ USER_TABLES: Final = (
     UserTable("user_recommendation", "recommendations", "user_id = %(user)s", "generated_at, score DESC"),
 )
 OTHER_TABLES: Final[Mapping[str, str]] = {
+    "ended_session": "keyed hashes of the ids of users of the web application who deleted their data",
     "erased_user": "keyed hashes of the ids of erased users",
     "experiment_report": "the last read-out of each experiment: figures over many users",
     "experiment_stop": "variants of experiments that were stopped",

@@ -25,6 +25,11 @@ export type JsonValue = JsonArray | JsonObject | JsonPrimitive;
 
 export type Timestamp = ColumnType<Date, Date | string, Date | string>;
 
+export interface EndedSession {
+  ended_at: Generated<Timestamp>;
+  user_hash: Buffer;
+}
+
 export interface FeedControls {
   action: string | null;
   created_at: Timestamp | null;
@@ -168,6 +173,7 @@ export interface Users {
 }
 
 export interface DB {
+  ended_session: EndedSession;
   feed_controls: FeedControls;
   feed_engagement: FeedEngagement;
   feed_engagement_count: FeedEngagementCount;

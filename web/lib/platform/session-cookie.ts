@@ -20,13 +20,19 @@ export async function signSession(userId: string) {
   return ownCookie(SESSION_COOKIE, value);
 }
 
-/** The user of a session's cookie; null if the cookie is missing, expired, or not signed with one of our secrets. */
-export async function verifySession(cookie: string | undefined): Promise<string | null> {
+export interface SignedSession {
+  userId: string;
+  /** In milliseconds since 1970, in whole seconds. */
+  signedAtMs: number;
+}
+
+/** The session of a cookie; null if the cookie is missing, expired, or not signed with one of our secrets. */
+export async function verifySession(cookie: string | undefined): Promise<SignedSession | null> {
   if (!cookie) return null;
   for (const secret of secrets()) {
     const verified = await jwtVerify(cookie, secret, { algorithms: [ALGORITHM] }).catch(() => null);
-    const userId = verified?.payload.sub;
-    if (userId !== undefined && isId(userId)) return userId;
+    const { sub: userId, iat } = verified?.payload ?? {};
+    if (userId !== undefined && isId(userId)) return { userId, signedAtMs: (iat ?? 0) * 1000 };
   }
   return null;
 }

@@ -1,5 +1,7 @@
 import { cookies } from "next/headers";
 import { type NextRequest, NextResponse } from "next/server";
+import { logger } from "@/lib/logger";
+import { endAllSessions, hasEnded } from "./ended-sessions";
 import { SESSION_COOKIE, signSession, verifySession } from "./session-cookie";
 
 /** The user who sends a request. */
@@ -8,13 +10,14 @@ export interface CurrentUser {
 }
 
 /**
- * The user of the session; null if there is none or its cookie is forged. Pages call it without the request, routes and
+ * The user of the session; null if there is none, its cookie is forged, or it has ended. Pages call it without the request, routes and
  * the proxy with it. A product with its own sign-in replaces this module (docs/adopting.md).
  */
 export async function currentUser(request?: NextRequest): Promise<CurrentUser | null> {
   const store = request?.cookies ?? (await cookies());
-  const id = await verifySession(store.get(SESSION_COOKIE)?.value);
-  return id === null ? null : { id };
+  const session = await verifySession(store.get(SESSION_COOKIE)?.value);
+  if (session === null || (await hasEnded(session.userId, session.signedAtMs))) return null;
+  return { id: session.userId };
 }
 
 /**
@@ -30,7 +33,15 @@ export async function startSession(request: NextRequest, headers: Headers): Prom
   return response;
 }
 
-/** Ends the session of the user to whom the response goes. Their next page starts a new one. */
-export async function endSession(response: NextResponse): Promise<void> {
+/**
+ * Ends the sessions of a user who has deleted their data: that of the browser to which the response goes, and its copies
+ * in others. The next page of each starts a new one.
+ */
+export async function endSession(response: NextResponse, userId: string): Promise<void> {
   response.cookies.delete(SESSION_COOKIE);
+  try {
+    await endAllSessions(userId);
+  } catch (error) {
+    logger.error("sessions.end_unstored", { error }); // their data is deleted already
+  }
 }

@@ -23,5 +23,5 @@ export async function browserCookie(user: string, url: string) {
 
 /** The user of the session in a browser's cookies; "" if there is none. */
 export async function sessionUser(cookies: readonly { name: string; value: string }[]): Promise<string> {
-  return (await verifySession(cookies.find(({ name }) => name === SESSION_COOKIE)?.value)) ?? "";
+  return (await verifySession(cookies.find(({ name }) => name === SESSION_COOKIE)?.value))?.userId ?? "";
 }

@@ -34,7 +34,7 @@ export interface FormRules<Body> {
   writes: number;
   store: (service: MLServiceClient, userId: string, body: Body) => Promise<void>;
   /** Completes the response after a success. */
-  finish?: (response: NextResponse) => Promise<void>;
+  finish?: (response: NextResponse, userId: string) => Promise<void>;
 }
 
 /**
@@ -74,7 +74,7 @@ export async function answerForm<Body extends { user?: unknown }>(
   }
   metrics.settings.inc({ form: name, result: "saved" });
   const response = redirect(nextPage === page ? resultPath(page, name, "saved", saved?.(body)) : nextPage);
-  await finish?.(response);
+  await finish?.(response, userId);
   return response;
 }
 

@@ -98,8 +98,8 @@ const FORMS = {
       await pendingWrites.settle(userId, PENDING_WRITES_MS);
       await eraseUser(service, userId);
     },
-    finish: async (response) => {
-      await endSession(response);
+    finish: async (response, userId) => {
+      await endSession(response, userId);
       // Events that were not sent yet are data of the user as well.
       response.headers.set("Clear-Site-Data", '"storage"');
     },
