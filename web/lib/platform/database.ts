@@ -90,11 +90,14 @@ function isTimeout(error: unknown): boolean {
   return code === "57014" || message === "Query read timeout";
 }
 
-/** True for SQLSTATE classes 08 (connection), 53 (resources) and 57 (shutdown, timeout), and for socket errors. */
+/**
+ * True for SQLSTATE classes 08 (connection), 28 (wrong user or password), 53 (resources) and 57 (shutdown, timeout), and
+ * for socket errors.
+ */
 function isOutage(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = (error as Error & { code?: unknown }).code;
   // pg throws plain errors without a code for timeouts and closed connections
   if (typeof code !== "string") return error.constructor === Error;
-  return /^(08|53|57)/.test(code) || /^E[A-Z]+$/.test(code) || code === "3D000";
+  return /^(08|28|53|57)/.test(code) || /^E[A-Z]+$/.test(code) || code === "3D000";
 }

@@ -44,6 +44,15 @@ test.describe("the built application", () => {
     assert.match(await sessionUser([{ name, value }]), /^[0-9a-f-]{36}$/);
   });
 
+  test("rejects a path that is not UTF-8, and has pages for all others", async () => {
+    const paths = ["/user/%FF", "/tag/%", "/post/%C3", "/api/posts/%FF", "/user/%C3%A9"];
+
+    assert.deepEqual(
+      await Promise.all(paths.map(async (path) => (await open(path)).status)),
+      [400, 400, 400, 400, 200],
+    );
+  });
+
   test("has a nonce in the policy of a page, and on each of its scripts", async () => {
     const page = await open("/");
     const nonce = /'nonce-([^']+)'/.exec(page.headers.get("content-security-policy") ?? "")?.[1] ?? "";

@@ -5,6 +5,7 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { newUuid } from "@feed/client";
 import { afterEach, beforeAll, describe, it } from "vitest";
+import { DatabaseUnavailable } from "@/lib/platform/database";
 import { userUuid } from "@/lib/platform/ids";
 import { findLinkPreview } from "@/lib/repositories/link-preview.repository";
 import { findEligiblePosts, findPostIds, findPosts, findTrendingPosts } from "@/lib/repositories/post.repository";
@@ -215,6 +216,17 @@ describe("the queries", () => {
     await query(`DELETE FROM users WHERE id = $1`, [ann?.id]);
 
     assert.deepEqual([names, shown, users?.count], [["Ann", "Ann"], [false, true], "1"]);
+  });
+
+  it("find the database unavailable with a wrong password, as if it were away", async () => {
+    const url = new URL(database.url);
+    url.password = "wrong";
+    process.env["DATABASE_URL"] = url.href;
+    try {
+      await assert.rejects(findUserName("user-9"), DatabaseUnavailable);
+    } finally {
+      process.env["DATABASE_URL"] = database.url;
+    }
   });
 
   it("read users, posts and follows of another application through the views", async () => {

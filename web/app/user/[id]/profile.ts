@@ -1,6 +1,5 @@
 import { notFound } from "next/navigation";
 import { cache } from "react";
-import { decodeSegment } from "@/app/segment";
 import { currentViewer } from "@/app/viewer";
 import type { Profile } from "@/lib/feed/profile";
 import { DatabaseUnavailable } from "@/lib/platform/database";
@@ -12,8 +11,8 @@ import { findProfile } from "@/lib/repositories/people.repository";
  * the viewer. A visitor has a profile before they are stored.
  */
 export const readProfile = cache(async (segment: string): Promise<Profile | null> => {
-  const id = decodeSegment(segment);
-  if (id === null || !isId(id)) notFound();
+  const id = decodeURIComponent(segment);
+  if (!isId(id)) notFound();
   const viewer = await currentViewer();
   let profile: Profile | null;
   try {

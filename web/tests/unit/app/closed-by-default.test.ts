@@ -51,7 +51,7 @@ describe("who gets in", () => {
 
       assert.equal(user, null);
       const visitor = await verifySession(response.cookies.get(SESSION_COOKIE)?.value);
-      assert.match(visitor ?? "", /^[0-9a-f-]{36}$/);
+      assert.match(visitor?.userId ?? "", /^[0-9a-f-]{36}$/);
       // The page of this request sees the new session, not the forged one.
       assert.equal(response.headers.get("x-middleware-request-cookie")?.includes(forged), false);
     });
@@ -69,11 +69,15 @@ describe("who gets in", () => {
       const { value } = await signSession("ann");
       set({ SESSION_SECRET: `${next},${old}` });
 
-      assert.equal(await verifySession(value), "ann");
+      assert.equal((await verifySession(value))?.userId, "ann");
     });
   });
 
   describe("a page", () => {
+    it("or a route with a path that is not UTF-8 is rejected", async () => {
+      for (const path of ["/user/%FF", "/api/posts/%"]) assert.equal((await open(path)).status, 400, path);
+    });
+
     it("allows scripts with the nonce of its response only", async () => {
       set(PRODUCTION);
       const policies = (await Promise.all([open("/"), open("/")])).map(({ headers }) =>
