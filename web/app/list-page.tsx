@@ -45,11 +45,18 @@ export async function PostsOfList({ viewerId, hiddenIfEmpty, header, searchParam
   );
 }
 
+interface ListPageFrameProps {
+  title: string;
+  /** What is beside the title. */
+  action?: ReactNode;
+  children: ReactNode;
+}
+
 /** The frame of a page with a list of posts. */
-export function ListPage({ title, children }: { title: string; children: ReactNode }) {
+export function ListPage({ title, action, children }: ListPageFrameProps) {
   return (
     <main id="main" className="mx-auto w-full max-w-176 min-w-0 md:pb-24">
-      <PageHeader title={title} />
+      <PageHeader title={title}>{action}</PageHeader>
       <div className="feed-column border-y border-line bg-raised md:rounded-card md:border-x">{children}</div>
     </main>
   );

@@ -1,15 +1,10 @@
-import type { AuthorFeedbackAction, FeedbackTarget, PostFeedbackAction } from "@feed/client";
+import type { FeedbackTarget } from "@feed/client";
 import type { PostWithUser } from "@/lib/feed/post";
 
-/** An action in the menu of a post. */
-export type DismissalAction = PostFeedbackAction | AuthorFeedbackAction;
-
-/** A post, or the posts of an author, that the user has removed from this page, with the action that removed it. */
+/** A post that the user has removed from this page, with the control that removed it, and others with it. */
 export interface Dismissal {
   /** The id of the post; `profile:` and the id of the author for an action on a profile. */
   id: string;
-  /** The author whose other posts are removed as well; null if the action concerns the post alone. */
-  hiddenAuthorId: string | null;
   target: FeedbackTarget;
   /** What the page shows in place of the post. */
   text: string;
@@ -25,15 +20,26 @@ export function haveSameTarget(one: FeedbackTarget, other: FeedbackTarget): bool
   return one.action === other.action && targetId(one) === targetId(other);
 }
 
-function targetId(target: FeedbackTarget): string | null {
+function targetId(target: FeedbackTarget): string {
   if ("post_id" in target) return target.post_id;
-  return "author_id" in target ? target.author_id : null;
+  if ("author_id" in target) return target.author_id;
+  return "tag" in target ? plainTag(target.tag) : target.word;
 }
 
 /** True if the post has a place in the list: as itself, or as a line with "Undo". */
 export function isListed(post: PostWithUser, dismissals: Dismissals): boolean {
   const own = dismissals[post.id];
   if (own) return own.undoable;
-  const authorId = post.author?.id;
-  return authorId === undefined || Object.values(dismissals).every(({ hiddenAuthorId }) => hiddenAuthorId !== authorId);
+  return Object.values(dismissals).every(({ target }) => !removesOthers(target, post));
+}
+
+/** Whether a control of an author or a tag removes the post. */
+function removesOthers(target: FeedbackTarget, { author, tags }: PostWithUser): boolean {
+  if ("author_id" in target) return author?.id === target.author_id;
+  return "tag" in target && tags.some((tag) => plainTag(tag) === plainTag(target.tag));
+}
+
+/** The form that all spellings of a tag share. */
+function plainTag(tag: string): string {
+  return tag.replace(/^#+/, "").toLowerCase();
 }

@@ -1,41 +1,48 @@
-import type { AuthorFeedbackAction } from "@feed/client";
+import type { AuthorFeedbackAction, PostFeedbackAction } from "@feed/client";
 import type { PostAuthor, PostWithUser } from "@/lib/feed/post";
-import type { Dismissal, DismissalAction } from "./dismissals";
+import type { Dismissal } from "./dismissals";
+
+/** The menu has an entry for each of the first tags of a post. */
+const MAX_TAGS = 3;
 
 export interface FeedbackChoice {
-  action: DismissalAction;
   label: string;
+  /** What the choice causes. */
+  dismissal: Dismissal;
 }
 
 /** The entries of a post's menu. There are none for the user's own posts, and none on authors if there is no author. */
-export function feedbackChoices(post: PostWithUser, user: string): FeedbackChoice[] {
-  if (post.author?.id === user) return [];
-  const onAuthor: FeedbackChoice[] = post.author
+export function feedbackChoices({ id, author, tags }: PostWithUser, user: string): FeedbackChoice[] {
+  if (author?.id === user) return [];
+  const onAuthor: FeedbackChoice[] = author
     ? [
-        { action: "mute_author", label: `Mute @${post.author.name}` },
-        { action: "block_author", label: `Block @${post.author.name}` },
+        { label: `Mute @${author.name}`, dismissal: { ...dismissalOfAuthor(author, "mute_author"), id } },
+        { label: `Block @${author.name}`, dismissal: { ...dismissalOfAuthor(author, "block_author"), id } },
       ]
     : [];
   return [
-    { action: "hide_post", label: "Hide this post" },
-    { action: "not_interested", label: "Not interested" },
+    { label: "Hide this post", dismissal: dismissalOfPost(id, "hide_post") },
+    { label: "Not interested", dismissal: dismissalOfPost(id, "not_interested") },
     ...onAuthor,
-    { action: "report_post", label: "Report post" },
+    ...tags.slice(0, MAX_TAGS).map((tag) => ({ label: `Mute #${tag}`, dismissal: dismissalOfTag(id, tag) })),
+    { label: "Report post", dismissal: dismissalOfPost(id, "report_post") },
   ];
 }
 
-/** The dismissal that an action on a post causes. Throws if the action needs an author and the post has none. */
-export function dismissalOf(post: PostWithUser, action: DismissalAction): Dismissal {
-  if (action === "mute_author" || action === "block_author") {
-    if (!post.author) throw new Error(`${action}: post ${post.id} has no author`);
-    return { ...dismissalOfAuthor(post.author, action), id: post.id };
-  }
-  const text = {
-    hide_post: "Post hidden.",
-    not_interested: "Post hidden. You will see fewer posts like this.",
-    report_post: "Post reported and hidden.",
-  }[action];
-  return { id: post.id, hiddenAuthorId: null, target: { action, post_id: post.id }, text, undoable: true };
+const TEXTS: Record<PostFeedbackAction, string> = {
+  hide_post: "Post hidden.",
+  not_interested: "Post hidden. You will see fewer posts like this.",
+  report_post: "Post reported and hidden.",
+};
+
+function dismissalOfPost(id: string, action: PostFeedbackAction): Dismissal {
+  return { id, target: { action, post_id: id }, text: TEXTS[action], undoable: true };
+}
+
+/** The dismissal that muting a tag causes in the place of the post in whose menu it was muted. */
+function dismissalOfTag(id: string, tag: string): Dismissal {
+  const text = `You muted #${tag}. You won't see posts with this tag.`;
+  return { id, target: { action: "mute_tag", tag }, text, undoable: true };
 }
 
 /** The dismissal that muting or blocking an author causes on the page of this author. */
@@ -44,13 +51,7 @@ export function dismissalOfAuthor({ id, name }: AuthorName, action: AuthorFeedba
     action === "mute_author"
       ? `You muted @${name}. You won't see their posts.`
       : `You blocked @${name}. You won't see each other's posts.`;
-  return {
-    id: `profile:${id}`,
-    hiddenAuthorId: id,
-    target: { action, author_id: id },
-    text,
-    undoable: true,
-  };
+  return { id: `profile:${id}`, target: { action, author_id: id }, text, undoable: true };
 }
 
 type AuthorName = Pick<PostAuthor, "id" | "name">;

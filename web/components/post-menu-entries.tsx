@@ -3,7 +3,7 @@
 import type { RefObject } from "react";
 import type { PostWithUser } from "@/lib/feed/post";
 import { useEvents } from "./events-provider";
-import { dismissalOf, feedbackChoices } from "./feedback-choices";
+import { feedbackChoices } from "./feedback-choices";
 import { useFeedback } from "./feedback-provider";
 import { useFollows, useIsFollowing } from "./follows-provider";
 import { pathOf } from "./post-link";
@@ -28,9 +28,9 @@ export function PostMenuEntries({ post, requestId, announce, anchor, onClose }: 
   const { dismiss } = useFeedback();
   const { deletion } = useWrites();
   const follow = useFollowEntry(post, announce);
-  const entries: MenuEntry[] = feedbackChoices(post, user).map(({ action, label }) => ({
+  const entries: MenuEntry[] = feedbackChoices(post, user).map(({ label, dismissal }) => ({
     label,
-    onSelect: () => void dismiss(dismissalOf(post, action)).catch(() => announce(NOT_SAVED)),
+    onSelect: () => void dismiss(dismissal).catch(() => announce(NOT_SAVED)),
   }));
   if (follow) entries.push(follow);
   entries.push(

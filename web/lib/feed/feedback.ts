@@ -8,6 +8,7 @@ import {
 import { z } from "zod";
 import { idOf, uuid } from "@/lib/platform/body";
 import { interactionType } from "./events";
+import { mutedTerm } from "./settings";
 
 const POST_ACTIONS = ["hide_post", "not_interested", "report_post"] as const satisfies readonly FeedbackAction[];
 const AUTHOR_ACTIONS = ["mute_author", "block_author"] as const satisfies readonly FeedbackAction[];
@@ -27,7 +28,7 @@ const common = {
   event_id: uuid,
   undo: z.boolean("must be true or false").default(false),
 };
-const actions = [...POST_ACTIONS, ...AUTHOR_ACTIONS];
+const actions = [...POST_ACTIONS, ...AUTHOR_ACTIONS, "mute_tag"];
 
 /** The body of `POST /api/feedback`. The server adds the user's id from the session. */
 export const feedbackBody = z.discriminatedUnion(
@@ -45,6 +46,7 @@ export const feedbackBody = z.discriminatedUnion(
       author_id: idOf("an author"),
       post_id: z.undefined("must be absent for an action on an author").optional(),
     }),
+    z.object({ ...common, action: z.literal("mute_tag"), tag: mutedTerm }),
   ],
   { error: ({ code }) => (code === "invalid_union" ? `must be one of ${actions.join(", ")}` : "must be an object") },
 );

@@ -15,7 +15,8 @@ const MAX_INTERESTS = 100;
 const user = z.string("must be a string").optional();
 const language = z.string().regex(/^[a-z]{2,8}$/i, "must be a language such as de");
 const tag = z.string().min(1, "must have 1 character at least").max(MAX_TERM_LENGTH, "is too long");
-const term = z
+/** A word or a tag that a user mutes. */
+export const mutedTerm = z
   .string("must be a word")
   .transform((given) => given.trim())
   .refine((given) => /[^\s#]/.test(given) && [...given].length <= MAX_TERM_LENGTH, "must be a word or a tag")
@@ -34,7 +35,7 @@ export const personalisationForm = z.object({ user, personalised: checkbox });
 export const controlForm = z
   .discriminatedUnion("action", [
     z.object({ user, undo: checkbox, action: z.enum(["mute_author", "block_author"]), target: idOf("an author") }),
-    z.object({ user, undo: checkbox, action: z.enum(["mute_word", "mute_tag"]), target: term }),
+    z.object({ user, undo: checkbox, action: z.enum(["mute_word", "mute_tag"]), target: mutedTerm }),
   ])
   .transform(({ user: sender, undo, action, target }) => {
     const isTag = action === "mute_word" && !undo && target.startsWith("#");

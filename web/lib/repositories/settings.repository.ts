@@ -1,4 +1,4 @@
-import { sql } from "kysely";
+import { type RawBuilder, sql } from "kysely";
 import { read } from "@/lib/platform/database";
 import { findUserUuid, IN_FORCE, type NamedUser, publicUserId, userName } from "./user.repository";
 
@@ -56,6 +56,27 @@ export async function findMutedTerms(userId: string): Promise<MutedTerm[]> {
       .$castTo<MutedTerm>()
       .execute(),
   );
+}
+
+/** Whether a user mutes a tag. */
+export async function isTagMuted(userId: string, tag: string): Promise<boolean> {
+  const viewer = await findUserUuid(userId);
+  const control = await read((database) =>
+    database
+      .selectFrom("feed_controls as k")
+      .select("k.seq")
+      .where("k.user_id", "=", viewer)
+      .where("k.action", "=", "mute_tag")
+      .where(plainTag(sql.ref("k.tag")), "=", plainTag(sql.val(tag)))
+      .where(IN_FORCE)
+      .executeTakeFirst(),
+  );
+  return control !== undefined;
+}
+
+/** The form that all spellings of a tag share, as in `feed_visible_posts`. */
+function plainTag(tag: RawBuilder<unknown>): RawBuilder<string> {
+  return sql<string>`rtrim(ltrim(feed_folded(${tag}), ' #'))`;
 }
 
 /** The people whom a user mutes or blocks, the newest first. */

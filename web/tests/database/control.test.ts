@@ -90,7 +90,12 @@ const CONTROLS: Control[] = [
     removes: ({ author }) => author === "ben",
   },
   { name: "mute a word", ...settingsForm("mute_word", "SourDough"), removes: ({ word }) => word === "sourdough" },
-  { name: "mute a tag", ...settingsForm("mute_tag", "tag1"), removes: ({ tag }) => tag === "tag1" },
+  {
+    name: "mute a tag in the menu of a post",
+    set: feedback({ action: "mute_tag", tag: "#Tag1" }).set,
+    undo: settingsForm("mute_tag", "tag1").undo,
+    removes: ({ tag }) => tag === "tag1",
+  },
   {
     name: "languages",
     set: () => submit("reading", Object.entries({ languages: "de", show_sensitive: "on" })),
@@ -333,6 +338,20 @@ describe("what a user controls", () => {
     assert.match(response.headers.get("set-cookie") ?? "", /^feed_session=; Path=\/; Expires=Thu, 01 Jan 1970/);
     assert.equal(response.headers.get("clear-site-data"), '"storage"');
     assert.deepEqual(await query("SELECT id FROM users WHERE id = $1", [visitor]), []);
+  });
+
+  it("ends with the deletion in all browsers that have the session, at once and in other processes", async () => {
+    const visitor = newUuid();
+    await submit("reading", [["languages", "de"]], visitor);
+    const copy = await requestOf("/api/feeds", {}, visitor);
+    const other = await requestOf("/api/feeds");
+    assert.equal((await getFeed(copy)).status, 200);
+
+    await submit("deletion", [["confirmation", "delete"]], visitor);
+
+    assert.deepEqual([(await getFeed(copy)).status, (await getFeed(other)).status], [401, 200]);
+    Reflect.deleteProperty(globalThis, "feedEndedSessions"); // another process has read nothing yet
+    assert.deepEqual([(await getFeed(copy)).status, (await getFeed(other)).status], [401, 200]);
   });
 
   it("is nothing yet for a visitor who deletes their data at once", async () => {

@@ -16,7 +16,7 @@ const RULES = { schema: feedbackBody, invalidCode: "invalid_feedback", maxLength
 
 /**
  * `POST /api/feedback`: sets a control of the session's user, such as a hidden post, or takes it back. The body is
- * `{user, action, post_id | author_id, event_id, undo}`. After 503 the same body can be sent again.
+ * `{user, action, post_id | author_id | tag, event_id, undo}`. After 503 the same body can be sent again.
  */
 export async function POST(request: NextRequest): Promise<Response> {
   const read = await readUserRequest(request, RULES);

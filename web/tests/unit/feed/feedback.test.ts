@@ -36,6 +36,7 @@ describe("the body of POST /api/feedback", () => {
       { ...MUTE, post_id: POST },
       /^post_id must be absent for an action on an author/,
     ],
+    ["no tag", { ...MUTE, action: "mute_tag" }, /^tag must be a word/],
     ["an undo that is not a boolean", { ...HIDE, undo: "yes" }, /^undo must be true or false/],
   ] as const) {
     it(`is rejected with ${name}, and the error names the field`, () => {
