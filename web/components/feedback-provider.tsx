@@ -1,8 +1,9 @@
 "use client";
 
 import { type AuthorFeedbackAction, newUuid } from "@feed/client";
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
+import { CallChain } from "./call-chain";
 import { type Dismissal, type Dismissals, haveSameTarget } from "./dismissals";
 import { postJson } from "./post-json";
 
@@ -49,7 +50,7 @@ export function useIsControlled(authorId: string, action: AuthorFeedbackAction, 
 export function FeedbackProvider({ user, children }: { user: string; children: ReactNode }) {
   const [dismissals] = useState(() => createStore<Dismissals>(() => ({})));
   const [authors] = useState(() => createStore<Readonly<Record<string, boolean>>>(() => ({})));
-  const lastCall = useRef<Promise<void>>(Promise.resolve());
+  const [calls] = useState(() => new CallChain());
 
   const put = useCallback(
     (dismissal: Dismissal) => {
@@ -72,11 +73,9 @@ export function FeedbackProvider({ user, children }: { user: string; children: R
   const send = useCallback(
     (dismissal: Dismissal, undo: boolean): Promise<void> => {
       const body = { user, ...dismissal.target, undo, event_id: newUuid() };
-      const call = lastCall.current.then(() => postJson(ENDPOINT, body));
-      lastCall.current = call.catch(() => undefined);
-      return call;
+      return calls.send(() => postJson(ENDPOINT, body));
     },
-    [user],
+    [user, calls],
   );
 
   const dismiss = useCallback<FeedbackContext["dismiss"]>(
@@ -110,11 +109,7 @@ export function FeedbackProvider({ user, children }: { user: string; children: R
     },
     [dismissals],
   );
-  const settle = useCallback(
-    (timeoutMs: number) =>
-      Promise.race([lastCall.current, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]),
-    [],
-  );
+  const settle = useCallback((timeoutMs: number) => calls.settle(timeoutMs), [calls]);
 
   const value = useMemo(
     () => ({ dismissals, authors, dismiss, undo, expire, settle }),

@@ -1,8 +1,9 @@
 "use client";
 
-import { createContext, type ReactNode, useCallback, useContext, useMemo, useRef, useState } from "react";
+import { createContext, type ReactNode, useCallback, useContext, useMemo, useState } from "react";
 import { createStore, type StoreApi, useStore } from "zustand";
 import type { PostAuthor } from "@/lib/feed/post";
+import { CallChain } from "./call-chain";
 import { postJson } from "./post-json";
 
 interface FollowsContext {
@@ -32,30 +33,24 @@ export function useIsFollowing(author: PostAuthor | null): boolean {
 /** Holds whom the user has followed and unfollowed on this page, and sends it to the server. */
 export function FollowsProvider({ user, children }: { user: string; children: ReactNode }) {
   const [changes] = useState(() => createStore<Readonly<Record<string, boolean>>>(() => ({})));
-  const lastCall = useRef<Promise<void>>(Promise.resolve());
+  const [calls] = useState(() => new CallChain());
 
   const setFollow = useCallback<FollowsContext["setFollow"]>(
     async (author, follows) => {
       const show = (shown: boolean) => changes.setState({ [author.id]: shown });
       show(follows);
       // One call at a time, so that the last choice is the one that is stored.
-      const call = lastCall.current.then(() => postJson(ENDPOINT, { user, author_id: author.id, follows }));
-      lastCall.current = call.catch(() => undefined);
       try {
-        await call;
+        await calls.send(() => postJson(ENDPOINT, { user, author_id: author.id, follows }));
       } catch (error) {
         show(!follows);
         throw error;
       }
     },
-    [user, changes],
+    [user, changes, calls],
   );
 
-  const settle = useCallback(
-    (timeoutMs: number) =>
-      Promise.race([lastCall.current, new Promise<void>((resolve) => setTimeout(resolve, timeoutMs))]),
-    [],
-  );
+  const settle = useCallback((timeoutMs: number) => calls.settle(timeoutMs), [calls]);
 
   const value = useMemo(() => ({ changes, setFollow, settle }), [changes, setFollow, settle]);
   return <Context.Provider value={value}>{children}</Context.Provider>;

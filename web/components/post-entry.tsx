@@ -1,10 +1,12 @@
 "use client";
 
-import { memo, useEffect, useRef } from "react";
-import { DismissedPost } from "./dismissed-post";
+import { memo, useCallback, useEffect, useRef } from "react";
 import { useDismissal } from "./feedback-provider";
 import { PostCard, type PostCardProps } from "./post-card";
+import { useLoadOnFirstUse } from "./ui/load-on-first-use";
 import { useDeletion } from "./writing/writes-provider";
+
+const loadDismissedPost = () => import("./dismissed-post").then((module) => module.DismissedPost);
 
 /** One post, or a line with "Undo" in its place after the user has removed it. */
 export const PostEntry = memo(function PostEntry(props: PostCardProps) {
@@ -12,6 +14,8 @@ export const PostEntry = memo(function PostEntry(props: PostCardProps) {
   const dismissal = useDismissal(post.id);
   const dismissed = dismissal !== undefined;
   const deletion = useDeletion(post.id);
+  const ignore = useCallback(() => undefined, []);
+  const DismissedPost = useLoadOnFirstUse(dismissed, loadDismissedPost, ignore);
 
   const wasDismissed = useRef(false);
   useEffect(() => {
@@ -31,5 +35,5 @@ export const PostEntry = memo(function PostEntry(props: PostCardProps) {
   }
   if (!dismissal) return <PostCard {...props} />;
   if (!dismissal.undoable) return <p className="px-6 py-11 text-center text-soft">This post is hidden.</p>;
-  return <DismissedPost dismissal={dismissal} position={position} announce={announce} />;
+  return DismissedPost && <DismissedPost dismissal={dismissal} position={position} announce={announce} />;
 });

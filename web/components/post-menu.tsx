@@ -12,7 +12,11 @@ interface PostMenuProps {
   announce: (message: string) => void;
 }
 
-const loadEntries = () => import("./post-menu-entries").then((module) => module.PostMenuEntries);
+/** The entries, and with them the line that takes the place of a post after a choice. */
+const loadEntries = async () => {
+  const [{ PostMenuEntries }] = await Promise.all([import("./post-menu-entries"), import("./dismissed-post")]);
+  return PostMenuEntries;
+};
 
 /** A button with further actions for a post. */
 export function PostMenu(props: PostMenuProps) {
