@@ -12,6 +12,13 @@ const config: NextConfig = {
   reactStrictMode: true,
   devIndicators: false,
   allowedDevOrigins: ["127.0.0.1"],
+  experimental: {
+    // Larger chunks compress better, and modules leave out what nobody imports: the first page has a limit of script.
+    turbopackChunking: { minChunkSize: 200_000 },
+    turbopackCjsTreeShaking: true,
+    turbopackCjsScopeHoisting: true,
+    turbopackCrossModuleConstants: true,
+  },
   async headers() {
     return [
       {

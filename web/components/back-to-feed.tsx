@@ -1,16 +1,16 @@
 "use client";
 
-import Link from "next/link";
 import type { ReactNode } from "react";
+import { isPlainClick } from "./page-navigation";
 import { type TabHistory, tabHistory } from "./tab-history";
 
 /** A link to the feed. It goes back through the history if the reader comes from there, so the position is kept. */
 export function BackToFeed({ children }: { children: ReactNode }) {
   return (
-    <Link
+    <a
       href="/"
-      prefetch={false}
-      onNavigate={(event) => {
+      onClick={(event) => {
+        if (!isPlainClick(event)) return;
         const steps = stepsToFeed(tabHistory());
         if (steps === null) return;
         event.preventDefault();
@@ -18,7 +18,7 @@ export function BackToFeed({ children }: { children: ReactNode }) {
       }}
     >
       {children}
-    </Link>
+    </a>
   );
 }
 

@@ -1,4 +1,3 @@
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { profilePath, tagPath } from "@/lib/feed/profile";
 import { DatabaseUnavailable } from "@/lib/platform/database";
@@ -22,10 +21,10 @@ export async function Discover({ viewerId }: { viewerId: string }) {
         <Panel id="who-to-follow" title="Who to follow">
           {people.map(({ id, name }) => (
             <li key={id} className="flex items-center gap-3">
-              <Link href={profilePath(id)} prefetch={false} className="flex min-w-0 flex-1 items-center gap-3">
+              <a href={profilePath(id)} className="flex min-w-0 flex-1 items-center gap-3">
                 <Avatar id={id} name={name} size={36} />
                 <span className="truncate font-semibold hover:underline">{name}</span>
-              </Link>
+              </a>
               <FollowButton author={{ id, name, followed: false }} />
             </li>
           ))}
@@ -35,13 +34,9 @@ export async function Discover({ viewerId }: { viewerId: string }) {
         <Panel id="trending-tags" title="Trending tags">
           {tags.map(({ tag, authorCount }) => (
             <li key={tag} className="flex items-baseline justify-between gap-3">
-              <Link
-                href={tagPath(tag)}
-                prefetch={false}
-                className="min-w-0 font-semibold wrap-anywhere hover:underline"
-              >
+              <a href={tagPath(tag)} className="min-w-0 font-semibold wrap-anywhere hover:underline">
                 #{tag}
-              </Link>
+              </a>
               <span className="shrink-0 text-sm text-soft">{`${authorCount} authors`}</span>
             </li>
           ))}

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { usePathname } from "next/navigation";
 import type { ReactNode } from "react";
 import { NAVIGATION_ITEM } from "./navigation-item";
@@ -15,18 +14,17 @@ interface NavigationLinkProps {
   children: ReactNode;
 }
 
-/** A link of the navigation, marked while its page is open. The page is not fetched in advance. */
+/** A link of the navigation, marked while its page is open. */
 export function NavigationLink({ href, label, shortcut, className, children }: NavigationLinkProps) {
   return (
-    <Link
+    <a
       href={href}
-      prefetch={false}
       title={label}
       aria-keyshortcuts={shortcut}
       aria-current={usePathname() === href ? "page" : undefined}
       className={cn(NAVIGATION_ITEM, className)}
     >
       {children}
-    </Link>
+    </a>
   );
 }

@@ -1,4 +1,3 @@
-import Link from "next/link";
 import { type Person, profilePath } from "@/lib/feed/profile";
 import { FollowButton } from "./follow-button";
 import { Avatar } from "./ui/avatar";
@@ -8,12 +7,12 @@ export function PersonRow({ person, isViewer }: { person: Person; isViewer: bool
   const { id, name } = person;
   return (
     <li className="flex items-center gap-3 border-b border-line px-gutter py-3">
-      <Link href={profilePath(id)} prefetch={false} className="flex min-w-0 flex-1 items-center gap-3">
+      <a href={profilePath(id)} className="flex min-w-0 flex-1 items-center gap-3">
         <Avatar id={id} name={name} />
         <span dir="auto" className="truncate font-semibold hover:underline">
           {name}
         </span>
-      </Link>
+      </a>
       {!isViewer && <FollowButton author={person} />}
     </li>
   );

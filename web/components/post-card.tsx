@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useCallback, useEffect, useId, useRef, useState } from "react";
 import type { PostAuthor, PostWithUser } from "@/lib/feed/post";
 import { profilePath, tagPath } from "@/lib/feed/profile";
@@ -136,29 +135,27 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
   return (
     <header className="mb-0.5 flex min-h-6 items-center gap-2">
       {post.author ? (
-        <Link
+        <a
           id={authorElementId}
           href={profilePath(post.author.id)}
-          prefetch={false}
           dir="auto"
           className="author truncate font-semibold hover:underline"
         >
           {post.author.name}
-        </Link>
+        </a>
       ) : (
         <span id={authorElementId} className="author truncate font-medium text-soft">
           {UNKNOWN_AUTHOR}
         </span>
       )}
-      <Link
+      <a
         href={pathOf(post, requestId)}
         className="when shrink-0 text-sm whitespace-nowrap text-soft hover:underline"
         aria-keyshortcuts="o"
-        prefetch={false}
         onClick={() => record(post.id, "click", { requestId })}
       >
         <RelativeTime iso={post.createdAt} />
-      </Link>
+      </a>
       <PostMenu post={post} requestId={requestId} announce={announce} />
     </header>
   );
@@ -168,9 +165,11 @@ function PostHeader({ post, requestId, authorElementId, announce }: ActionProps 
 function AuthorPicture({ author }: { author: PostAuthor | null }) {
   if (author === null) return <Avatar id={null} name={null} />;
   return (
-    <Link href={profilePath(author.id)} prefetch={false} tabIndex={-1} aria-hidden="true" className="size-10">
-      <Avatar id={author.id} name={author.name} />
-    </Link>
+    <div aria-hidden="true" className="size-10">
+      <a href={profilePath(author.id)} tabIndex={-1} className="block">
+        <Avatar id={author.id} name={author.name} />
+      </a>
+    </div>
   );
 }
 
@@ -180,9 +179,9 @@ function Tags({ tags }: { tags: string[] }) {
     <ul className="mt-1.5 flex flex-wrap gap-x-2.5 gap-y-1 text-sm text-soft" aria-label="Tags">
       {tags.slice(0, MAX_TAGS).map((tag) => (
         <li key={tag}>
-          <Link href={tagPath(tag)} prefetch={false} className="hover:underline">
+          <a href={tagPath(tag)} className="hover:underline">
             #{tag}
-          </Link>
+          </a>
         </li>
       ))}
     </ul>

@@ -1,7 +1,6 @@
 "use client";
 
 import { useInfiniteQuery } from "@tanstack/react-query";
-import Link from "next/link";
 import { Fragment, useCallback, useMemo, useRef } from "react";
 import type { ListedPost, PostListName, PostListPage } from "@/lib/feed/post-list";
 import { useAnnouncer } from "./announcer";
@@ -82,13 +81,9 @@ function NestedReplies({ parent, replies, announce }: NestedRepliesProps) {
           <PostEntry key={post.id} post={post} requestId={null} announce={announce} />
         ))}
       {replies.hasMore && (
-        <Link
-          href={pathOf(parent)}
-          prefetch={false}
-          className="block px-gutter pb-3 text-sm font-semibold hover:underline"
-        >
+        <a href={pathOf(parent)} className="block px-gutter pb-3 text-sm font-semibold hover:underline">
           Show more replies
-        </Link>
+        </a>
       )}
     </div>
   );

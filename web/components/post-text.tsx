@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { memo, useMemo, useRef, useState } from "react";
 import { isRightToLeft, type TextToken, tokensOf, urlOf } from "@/lib/feed/post-text";
 import { cn } from "./ui/cn";
@@ -77,9 +76,9 @@ function Token({ kind, text }: TextToken, index: number) {
   const name = text.slice(1);
   const path = kind === "tag" ? `/tag/${encodeURIComponent(name.toLowerCase())}` : mentionPath(name);
   return (
-    <Link key={index} href={path} className={LINK} prefetch={false}>
+    <a key={index} href={path} className={LINK}>
       {text}
-    </Link>
+    </a>
   );
 }
 

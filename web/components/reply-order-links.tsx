@@ -1,4 +1,3 @@
-import Link from "next/link";
 import { cn } from "./ui/cn";
 
 /** Links that order the replies of the page with this path: the newest first, or those with the most likes. */
@@ -17,15 +16,13 @@ export function ReplyOrderLinks({ path, isTop }: { path: string; isTop: boolean 
 
 function OrderLink({ href, isCurrent, children }: { href: string; isCurrent: boolean; children: string }) {
   return (
-    <Link
+    <a
       href={href}
-      prefetch={false}
-      scroll={false}
-      replace
+      data-replace
       aria-current={isCurrent ? "true" : undefined}
       className={cn("rounded-full px-3 py-1.5 hover:bg-sunken", isCurrent ? "bg-sunken font-semibold" : "text-soft")}
     >
       {children}
-    </Link>
+    </a>
   );
 }

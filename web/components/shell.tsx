@@ -1,9 +1,9 @@
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { MoreMenu } from "./more-menu";
 import { navigationEntries } from "./navigation";
 import { NavigationLabel } from "./navigation-item";
 import { NavigationLink } from "./navigation-link";
+import { PageNavigation } from "./page-navigation";
 import { Shortcuts } from "./shortcuts";
 import { type Theme, ThemeToggle } from "./theme-toggle";
 
@@ -18,8 +18,7 @@ interface ShellProps {
 
 /**
  * The frame of every page: navigation at the left, or a bar at the bottom on phones; the page; and a right column from
- * 1280 px. A page with the attribute `data-wide` takes the room of the right column too. Pages are not fetched in
- * advance, because the service counts the posts of the feed as shown.
+ * 1280 px. A page with the attribute `data-wide` takes the room of the right column too.
  */
 export function Shell({ viewerId, theme, aside, children }: ShellProps) {
   const entries = navigationEntries(viewerId);
@@ -30,10 +29,8 @@ export function Shell({ viewerId, theme, aside, children }: ShellProps) {
         aria-label="Main"
         className="fixed inset-x-0 bottom-0 z-20 flex h-[calc(3.75rem+env(safe-area-inset-bottom))] items-center justify-around border-t border-line bg-paper/90 px-1 pb-[env(safe-area-inset-bottom)] backdrop-blur-md md:sticky md:inset-auto md:top-0 md:h-dvh md:flex-col md:items-stretch md:justify-start md:gap-1 md:border-0 md:bg-transparent md:px-2.5 md:py-4 md:backdrop-blur-none"
       >
-        <Link
+        <a
           href="/"
-          aria-label="Strand, your feed"
-          prefetch={false}
           className="mb-3 hidden size-12 place-items-center self-center rounded-xl md:grid lg:ml-0.5 lg:self-start"
         >
           <svg viewBox="0 0 32 32" width="30" height="30" aria-hidden="true">
@@ -45,7 +42,8 @@ export function Shell({ viewerId, theme, aside, children }: ShellProps) {
               strokeLinecap="round"
             />
           </svg>
-        </Link>
+          <span className="sr-only">Strand, your feed</span>
+        </a>
         {entries.map(({ href, label, icon: Icon, inBar, shortcut }) => (
           <NavigationLink
             key={href}
@@ -65,6 +63,7 @@ export function Shell({ viewerId, theme, aside, children }: ShellProps) {
         </div>
       </nav>
       {children}
+      <PageNavigation />
       <aside
         aria-label="Discover"
         className="sticky top-0 hidden max-h-dvh self-start overflow-y-auto py-5 xl:block xl:group-has-data-wide/shell:hidden"

@@ -1,4 +1,3 @@
-import Link from "next/link";
 import { notFound } from "next/navigation";
 import { ConsolePage } from "@/components/operator/console-page";
 import { EngagementRates } from "@/components/operator/engagement-rates";
@@ -76,10 +75,9 @@ function RangeChoice({ chosen }: { chosen: TimeRange }) {
   return (
     <nav aria-label="Period" className="mb-5 flex flex-wrap gap-1.5 text-sm">
       {TIME_RANGES.map(({ name, label }) => (
-        <Link
+        <a
           key={name}
           href={`/operator?range=${name}`}
-          prefetch={false}
           aria-current={name === chosen.name ? "true" : undefined}
           className={cn(
             "rounded-full border border-line px-3.5 py-2",
@@ -87,7 +85,7 @@ function RangeChoice({ chosen }: { chosen: TimeRange }) {
           )}
         >
           Last {label}
-        </Link>
+        </a>
       ))}
     </nav>
   );

@@ -1,4 +1,3 @@
-import Link from "next/link";
 import { ListPage, type ListPageProps, PostsOfList } from "@/app/list-page";
 import { currentViewer } from "@/app/viewer";
 import { Notice } from "@/components/notice";
@@ -51,9 +50,9 @@ export default async function SearchPage({ searchParams }: SearchPageProps) {
         <>
           {TAG.test(search) && (
             <p className="border-b border-line px-gutter py-3">
-              <Link href={tagPath(search.replace(/^#/, ""))} prefetch={false} className="font-semibold hover:underline">
+              <a href={tagPath(search.replace(/^#/, ""))} className="font-semibold hover:underline">
                 Posts with the tag #{search.replace(/^#/, "")}
-              </Link>
+              </a>
             </p>
           )}
           {cursor === undefined && <People viewerId={viewer.id} search={search} />}

@@ -1,4 +1,3 @@
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { cn } from "@/components/ui/cn";
 
@@ -21,10 +20,9 @@ export function ConsolePage({ name, about, children }: { name: ConsolePageName; 
       </header>
       <nav aria-label="Operator console" className="mb-6 flex gap-1 border-b border-line">
         {PAGES.map(({ href, label }) => (
-          <Link
+          <a
             key={href}
             href={href}
-            prefetch={false}
             aria-current={label === name ? "page" : undefined}
             className={cn(
               "-mb-px border-b-2 px-3 py-2 font-semibold",
@@ -32,7 +30,7 @@ export function ConsolePage({ name, about, children }: { name: ConsolePageName; 
             )}
           >
             {label}
-          </Link>
+          </a>
         ))}
       </nav>
       {children}

@@ -1,5 +1,4 @@
 import type { Health } from "@feed/client";
-import Link from "next/link";
 import type { ReactNode } from "react";
 import { cn } from "@/components/ui/cn";
 import { formatName } from "./names";
@@ -28,9 +27,9 @@ export function ServiceState({ health, isDatabaseAvailable, isModelBad, feedPerc
         <Tile label="Model" tone={isModelBad ? "bad" : health?.model_loaded ? "good" : "fair"}>
           {health?.model_version ?? "none"}
           {isModelBad && (
-            <Link href="/operator/models" prefetch={false} className="block text-sm text-bad underline">
+            <a href="/operator/models" className="block text-sm text-bad underline">
               a bad model is active
-            </Link>
+            </a>
           )}
         </Tile>
         <Tile label="Ranked feed" tone="good">

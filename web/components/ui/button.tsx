@@ -1,4 +1,3 @@
-import Link from "next/link";
 import type { ComponentProps } from "react";
 import { cn } from "./cn";
 
@@ -31,7 +30,7 @@ export function Button({ variant, size, className, type = "button", ...props }: 
   return <button type={type} className={look({ variant, size }, className)} {...props} />;
 }
 
-/** A link with the look of a button. Its page is not fetched in advance. */
-export function ButtonLink({ variant, size, className, ...props }: ComponentProps<typeof Link> & Look) {
-  return <Link prefetch={false} className={look({ variant, size }, className)} {...props} />;
+/** A link with the look of a button. */
+export function ButtonLink({ variant, size, className, ...props }: ComponentProps<"a"> & Look) {
+  return <a className={look({ variant, size }, className)} {...props} />;
 }

@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import * as DropdownMenu from "radix-ui/dropdown-menu";
 import { type Ref, type RefObject, useImperativeHandle } from "react";
 import { cn } from "./cn";
@@ -56,13 +55,7 @@ export function MenuContent({ label, entries, anchor, onClose }: MenuContentProp
                 onSelect={onSelect}
                 asChild={href !== undefined}
               >
-                {href === undefined ? (
-                  content
-                ) : (
-                  <Link href={href} prefetch={false}>
-                    {content}
-                  </Link>
-                )}
+                {href === undefined ? content : <a href={href}>{content}</a>}
               </DropdownMenu.Item>
             );
           })}

@@ -1,5 +1,4 @@
 import { Repeat2 } from "lucide-react";
-import Link from "next/link";
 import type { OriginalPost as Original, PostExcerpt } from "@/lib/feed/post";
 import { RelativeTime } from "../relative-time";
 import { Avatar } from "../ui/avatar";
@@ -28,10 +27,10 @@ export function Excerpt({ post }: { post: PostExcerpt }) {
       <p className="flex items-center gap-2">
         <Avatar id={post.author?.id ?? null} name={name} size={22} />
         <span className="truncate font-semibold">{name}</span>
-        <Link href={`/post/${post.id}`} prefetch={false} className="shrink-0 text-sm text-soft hover:underline">
+        <a href={`/post/${post.id}`} className="shrink-0 text-sm text-soft hover:underline">
           <span className="sr-only">Open this post, </span>
           <RelativeTime iso={post.createdAt} />
-        </Link>
+        </a>
       </p>
       <p dir="auto" className="mt-1 line-clamp-6 wrap-anywhere whitespace-pre-line">
         {post.text}

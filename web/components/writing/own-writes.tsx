@@ -1,7 +1,6 @@
 "use client";
 
 import { X } from "lucide-react";
-import Link from "next/link";
 import { useEvents } from "../events-provider";
 import { Avatar } from "../ui/avatar";
 import { IconButton } from "../ui/icon-button";
@@ -53,9 +52,9 @@ function OwnWrite({ state }: { state: WriteState }) {
         {sent ? (
           <p className="flex items-center gap-x-2 text-sm">
             Your post was published.
-            <Link href={`/post/${id}`} prefetch={false} className="font-semibold underline">
+            <a href={`/post/${id}`} className="font-semibold underline">
               View
-            </Link>
+            </a>
             <IconButton label="Close" className="-my-2 ml-auto" onClick={() => forget(id)}>
               <X size={18} />
             </IconButton>

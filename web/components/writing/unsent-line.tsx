@@ -1,6 +1,5 @@
 "use client";
 
-import Link from "next/link";
 import { useStore } from "zustand";
 import { useEvents } from "../events-provider";
 import { useWriteStates } from "./writes-provider";
@@ -26,9 +25,9 @@ export function UnsentLine() {
         <p className="pointer-events-auto flex flex-wrap items-center gap-x-3 rounded-card border border-line bg-raised px-4 py-2 text-sm shadow-overlay">
           {parts.join(", ")}
           {delayed + rejected > 0 && (
-            <Link href="/compose" prefetch={false} className="font-semibold underline">
+            <a href="/compose" className="font-semibold underline">
               Show
-            </Link>
+            </a>
           )}
         </p>
       )}

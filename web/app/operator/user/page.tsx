@@ -1,5 +1,4 @@
 import type { RecommendationPage, UserOverview } from "@feed/client";
-import Link from "next/link";
 import { notFound } from "next/navigation";
 import { ConsolePage } from "@/components/operator/console-page";
 import { PostColumn } from "@/components/operator/post-column";
@@ -203,13 +202,12 @@ function UserForm({ userId, users }: { userId: string; users: DemoUser[] | null 
         <ul className="mt-4 flex flex-wrap gap-2 text-sm" aria-label="Some users">
           {(users ?? []).slice(0, 12).map((user) => (
             <li key={user.id}>
-              <Link
+              <a
                 href={`/operator/user?user=${encodeURIComponent(user.id)}`}
-                prefetch={false}
                 className="block rounded-full border border-line bg-raised px-3.5 py-2 hover:bg-sunken"
               >
                 {user.name} ({user.id})
-              </Link>
+              </a>
             </li>
           ))}
         </ul>

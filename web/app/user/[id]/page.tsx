@@ -1,5 +1,4 @@
 import type { Metadata } from "next";
-import Link from "next/link";
 import { type ListPageProps, PostsOfList } from "@/app/list-page";
 import { currentViewer } from "@/app/viewer";
 import { FollowButton } from "@/components/follow-button";
@@ -63,10 +62,10 @@ function ProfileHeader({ profile }: { profile: Profile }) {
 
 function Count({ href, count, noun, plural }: { href: string; count: number; noun: string; plural: string }) {
   return (
-    <Link href={href} prefetch={false} className="hover:underline">
+    <a href={href} className="hover:underline">
       <strong className="font-semibold text-ink tabular-nums">{COUNT.format(count)}</strong>{" "}
       {count === 1 ? noun : plural}
-    </Link>
+    </a>
   );
 }
 
