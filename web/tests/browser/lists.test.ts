@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { type BrowserContextOptions, expect, test } from "@playwright/test";
 import { userUuid } from "@/lib/platform/ids";
 import { findChromium } from "@/tests/support/browser";
-import type { FeedPage } from "@/tests/support/feed-page";
 import { useSmallApplication } from "@/tests/support/small-application";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
@@ -117,33 +116,4 @@ test.describe("the pages with lists", () => {
     await away.page.waitForLoadState("networkidle");
     assert.equal(await away.page.getByRole("region", { name: "More like this" }).count(), 0);
   });
-
-  test("are accessible, and nothing is cut off, on a phone and a desktop, light and dark", async () => {
-    const looks = [
-      { colorScheme: "light", viewport: { width: 320, height: 640 } },
-      { colorScheme: "dark", viewport: { width: 1280, height: 900 } },
-    ] as const;
-    for (const look of looks) {
-      for (const path of Object.keys(paths())) {
-        const list = await open(path, look);
-        await list.page.waitForLoadState("networkidle");
-
-        assert.deepEqual(await list.accessibilityViolations(), [], path);
-        assert.deepEqual(await cutElements(list), [], `${path}, ${look.viewport.width} px`);
-        assert.deepEqual(list.consoleErrors, [], path);
-      }
-    }
-  });
 });
-
-/** The elements of the page that reach over an edge of the screen. */
-async function cutElements(list: FeedPage): Promise<string[]> {
-  return list.page.$$eval("main *", (elements) =>
-    elements.flatMap((element) => {
-      const { left, right, width } = element.getBoundingClientRect();
-      const isCut =
-        width > 1 && (left < -1 || right > innerWidth + 1) && getComputedStyle(element).position !== "fixed";
-      return isCut ? [`${element.tagName} ${element.textContent?.slice(0, 40)}`] : [];
-    }),
-  );
-}

@@ -30,20 +30,6 @@ test.describe("posts", () => {
   const { service } = application;
   const openFeed = (options: BrowserContextOptions = {}, path = "/") => application.open(path, options);
 
-  for (const width of [320, 390, 768, 1280]) {
-    for (const colorScheme of ["light", "dark"] as const) {
-      test(`have no axe violation and fit on the screen at ${width} px, ${colorScheme}`, async () => {
-        const feed = await openFeed({ viewport: { width, height: 900 }, colorScheme });
-        await feed.waitForPosts(20);
-        await feed.page.getByRole("button", { name: "Show more" }).first().waitFor();
-
-        assert.deepEqual(await feed.accessibilityViolations(), []);
-        assert.equal(await feed.page.evaluate(() => document.documentElement.scrollWidth - innerWidth), 0);
-        assert.deepEqual(feed.consoleErrors, []);
-      });
-    }
-  }
-
   test("show eight lines of a long text, and the rest by keyboard", async () => {
     const feed = await openFeed();
     const post = feed.posts.nth(LONG);

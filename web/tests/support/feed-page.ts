@@ -106,21 +106,6 @@ export class FeedPage {
     });
   }
 
-  /** The elements that go beyond the screen at its sides, except in boxes that scroll; one line each. */
-  async overflowingElements(): Promise<string[]> {
-    return this.page.evaluate(() =>
-      [...document.querySelectorAll("main *")]
-        .filter((element) => {
-          const { left, right, width } = element.getBoundingClientRect();
-          if (width <= 1 || (left >= -1 && right <= innerWidth + 1)) return false;
-          let box = element.parentElement;
-          while (box !== null && getComputedStyle(box).overflowX !== "auto") box = box.parentElement;
-          return box === null;
-        })
-        .map((element) => element.outerHTML.slice(0, 120)),
-    );
-  }
-
   /** The URL of a path of the application. */
   urlOf(path: string): string {
     return new URL(path, this.url).href;
