@@ -138,8 +138,8 @@ def read_tags() -> Mapping[str, Sequence[str]]:
     settings = read_settings()
     with cli_engine(settings) as engine, engine.connect() as connection:
         schema = feed_schema(engine, settings.db_schema)
-        query = f"SELECT id::text, tags FROM {schema['feed_posts']} WHERE tags IS NOT NULL ORDER BY id"  # noqa: S608  a quoted name
-        return dict(connection.exec_driver_sql(query).tuples())
+        query = f"SELECT id::text AS id, tags FROM {schema['feed_posts']} WHERE tags IS NOT NULL ORDER BY id"  # noqa: S608  a quoted name
+        return {row.id: row.tags for row in connection.exec_driver_sql(query)}
 
 
 def _detail(content: bytes) -> str:
