@@ -18,6 +18,7 @@ from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from uuid import UUID
 
+import numpy as np
 import structlog
 from anyio import to_thread
 from fastapi import FastAPI
@@ -25,6 +26,7 @@ from sqlalchemy import Engine
 
 from app.application.cursor import CursorCodec
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.randomised_pages import RandomisedPages
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.change_membership import ChangeMembership
@@ -327,10 +329,12 @@ def build_use_cases(
     settings: Settings,
     cache_clock: Callable[[], float] = monotonic,
     on_fallback: OnFallback | None = None,
+    rng: np.random.Generator | None = None,
 ) -> Services:
     """The use cases on the feed of `workers`, with the time of events, of rankings and of caches.
 
     `on_served`, `on_shown` and `on_fallback` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
+    `rng` draws the pages that are randomised.
     """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
@@ -341,6 +345,10 @@ def build_use_cases(
     list_controls = ListControls(storage.controls, clock, workers.feed)
     bring_back = None if storage.feed_log is None else workers.updater.bring_back
     viewers = Viewers(workers.feed, ranking_clock, bring_back)
+    randomised = None
+    if settings.randomised_share:
+        rng = rng or np.random.default_rng()
+        randomised = RandomisedPages(settings.randomised_share, settings.randomised_temperature, rng)
     recommend = GenerateRecommendations(
         workers.feed,
         cursors,
@@ -352,6 +360,7 @@ def build_use_cases(
         bring_back,
         on_fallback,
         settings.slow_page_ms / 1000,
+        randomised=randomised,
     )
     return Services(
         recommend=recommend,

@@ -44,10 +44,12 @@ from training.evaluation.summary import RankerSummary, summarise
 from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.memory_limit import workers_within
+from training.off_policy.evaluation import evaluate_off_policy_of_database
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import (
     print_comparison,
     print_holdout_table,
+    print_off_policy_table,
     print_sources_table,
     print_summary_table,
 )
@@ -63,6 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         "owner": _evaluate_holdout,
         "continuous": _evaluate_continuous,
     }[args.protocol]
+    if args.off_policy:
+        evaluate = _evaluate_off_policy
     return run_command(PROG, lambda: evaluate(args, read_settings()))
 
 
@@ -191,6 +195,15 @@ def _evaluate_continuous(args: argparse.Namespace, settings: Settings) -> None:
     else:
         print(f"{len(result.users):,} requests from {_iso(replay.test_from)} on; 95 % intervals over users")
         print_continuous(result)
+
+
+def _evaluate_off_policy(args: argparse.Namespace, settings: Settings) -> None:
+    with threadpool_limits(limits=1), progress_bars() as progress:
+        found = evaluate_off_policy_of_database(args, settings, progress)
+    if args.json:
+        print_json(found)
+    else:
+        print_off_policy_table(found)
 
 
 def _open_replay(args: argparse.Namespace, settings: Settings) -> Replay:

@@ -9,6 +9,7 @@ from app.infrastructure.database.past_query import PastQuery
 from app.shared.command_line import OneLineParser, duration, whole_number
 from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments, timestamp
 from training.command_line import add_seed, add_test_from, output_file
+from training.evaluation.acceptance import SELECTABLE
 from training.evaluation.against import parse_against
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
 from training.memory_limit import add_memory_limit
@@ -38,6 +39,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = _parser()
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
+    if args.off_policy:
+        _check_off_policy(parser, args)
     if args.max_requests is None:
         args.max_requests = _MAX_SQL_REQUESTS if isinstance(args.against, PastQuery) else _MAX_REQUESTS
     if args.protocol != "prequential":
@@ -53,6 +56,21 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
             "argument --rankers: --protocol owner has no learned ranker; use training.train or prequential"
         )
     return args
+
+
+def _check_off_policy(parser: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """End with an error if the other arguments do not fit --off-policy."""
+    given = ["protocol"] if args.protocol != "prequential" else []
+    given += [
+        name for name in ("interactions", "against", "dump", "html", "test_from") if getattr(args, name)
+    ]
+    if given:
+        name = given[0].replace("_", "-")
+        parser.error(f"argument --off-policy: evaluates pages in the database; leave out --{name}")
+    if others := [name for name in args.rankers or () if name not in SELECTABLE]:
+        parser.error(
+            f"argument --off-policy: {others[0]!r} cannot serve; use some of {', '.join(SELECTABLE)}"
+        )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,6 +97,11 @@ def _parser() -> argparse.ArgumentParser:
         help="types that count as a choice (default: all but view and click, if there are others)",
     )
     add_test_from(parser)
+    add(
+        "--off-policy",
+        action="store_true",
+        help="estimate what rankings would have got on the pages that RANDOMISED_SHARE drew at random",
+    )
     add(
         "--against",
         type=parse_against,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.application.dto.recommendation_request import Mode
+from app.application.randomised_pages import RandomisedPages
 from app.domain.entities import EvidenceKind, Reason
 from app.domain.experiments.team_draft import NO_TEAM
 from app.domain.feed.row_set import RowSet
@@ -23,7 +24,7 @@ from app.domain.services.scorer_interface import strengths_of
 Rows = NDArray[np.intp]
 TRUNCATED_LENGTH = 500  # ranked posts that a cached list keeps for the next pages
 _NO_ROWS = np.empty(0, np.intp)
-_NO_POSTS = Page(_NO_ROWS, np.empty(0), [], strengths_of({}, 0), np.empty(0, np.int8))
+_NO_POSTS = Page(_NO_ROWS, np.empty(0), [], strengths_of({}, 0), np.empty(0, np.int8), np.empty(0))
 _FIRST_SCAN = 256  # posts
 _SECONDS_PER_DAY = 86400.0
 
@@ -67,10 +68,12 @@ class FeedList:
         *,
         continues_in_storage: bool = False,
         draft_key: bytes | None = None,
+        randomised: RandomisedPages | None = None,
     ) -> tuple[Page, bool]:
         """Return the posts at positions `start` to `stop`, and whether the list in memory ends before `stop`.
 
         With a `draft_key`, new places are of the two rankings of an interleaved list (see `team_draft`).
+        `randomised` draws the ranked posts of a new list at random.
 
         Posts of earlier pages that are no longer eligible are omitted. With `continues_in_storage`, posts of threads
         that the page has are not listed before storage was read for others (see `unlisted`).
@@ -78,7 +81,9 @@ class FeedList:
         length_before = len(self.listed.rows)
         is_full = bool(self.stored_seqs)  # the next posts are not in memory
         if length_before < stop and self.ranked is not None and not is_full:
-            self._append(self._next_ranked(self.ranked, pipeline, context, stop - length_before, draft_key))
+            self._append(
+                self._next_ranked(self.ranked, pipeline, context, stop - length_before, draft_key, randomised)
+            )
             self.ranked_count = len(self.listed.rows)
         if len(self.listed.rows) < stop and self.has_one_post_per_thread and not is_full:
             missing, on_page = stop - len(self.listed.rows), self.listed.rows[length_before:]
@@ -147,6 +152,7 @@ class FeedList:
         context: RankingContext,
         count: int,
         draft_key: bytes | None,
+        randomised: RandomisedPages | None,
     ) -> Page:
         """Exclude listed posts and those that became ineligible since the list was ranked, then select a page."""
         ranked = self._unlisted_of(ranked, pipeline, context)
@@ -155,7 +161,10 @@ class FeedList:
             ranked = interleaved_list(ranked, rival, context.state.groups, count, draft_key)
         if not len(ranked.rows):
             return _NO_POSTS
-        return pipeline.page(context, ranked, count, np.concatenate([self.earlier, self.listed.rows]))
+        earlier = np.concatenate([self.earlier, self.listed.rows])
+        if randomised is not None:
+            return randomised.draw(pipeline.page(context, ranked, 2 * count, earlier), count)
+        return pipeline.page(context, ranked, count, earlier)
 
     def _unlisted_of(self, ranked: RankedList, pipeline: FeedPipeline, context: RankingContext) -> RankedList:
         if not len(self.listed.rows):
@@ -172,7 +181,7 @@ class FeedList:
         values = self.values_by_time(_age_days(context, rows))
         strengths = strengths_of({EvidenceKind.NEW: 1.0}, len(rows))
         no_teams = np.full(len(rows), NO_TEAM, np.int8)
-        return Page(rows, values, [self.reason] * len(rows), strengths, no_teams)
+        return Page(rows, values, [self.reason] * len(rows), strengths, no_teams, np.ones(len(rows)))
 
     def start_by_time(self, now: float) -> TimePosition:
         """The position that the posts of the list by time are after; `now` in seconds."""

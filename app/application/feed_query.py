@@ -108,6 +108,11 @@ class FeedQuery:
             rival = rankings.rival.rank(context)
         return FeedList(mode, started_at, ranked, earlier, position, variants=variants, rival=rival)
 
+    def begins(self, feed_list: FeedList) -> bool:
+        """Whether the page is the first one of a ranked list, and is recorded."""
+        is_first = self.cursor is None and self.start == 0 and not len(feed_list.listed.rows)
+        return is_first and self.request.record and self.request.mode == "ranked"
+
     def draft_key(self, salt: str, started_at: datetime) -> bytes:
         """What the teams of the next page of an interleaved list depend on (see `team_draft.draft_key`)."""
         shown = self.start if self.cursor is None else len(self.cursor.shown)

@@ -1,9 +1,10 @@
 """The service in one process and one thread: the real wiring over tables in memory."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from datetime import datetime, timedelta
 from functools import cache, partial
+from types import MappingProxyType
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -128,6 +129,7 @@ class SmallService:
         snapshots: SnapshotStore | None = None,
         live_posts: LivePostLimits = DEFAULT_LIMITS,
         experiments: ExperimentSource | None = None,
+        settings: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """`tables`, `clock` and `snapshots` may be shared by several services. `storage` replaces the adapters of the
         tables."""
@@ -172,9 +174,10 @@ class SmallService:
             lambda user, response: self.served.append((user, response)),
             self.shown.append,
             lambda _user, _request_id: self.save_pages(),
-            default_settings(),
+            Settings(_env_file=None, **settings) if settings else default_settings(),
             lambda: self.cache_seconds,
             lambda experiment, variant: self.fallbacks.append((experiment, variant)),
+            np.random.default_rng(1),
         )
         self.feed = self.workers.feed
         self._track = use_cases.track

@@ -12,6 +12,8 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.option_search import Ablation
 from training.evaluation.pipeline_diagnostics import SourceSummary
 from training.evaluation.summary import SEGMENTS, RankerSummary
+from training.off_policy.estimators import PLACES, OffPolicyEstimate
+from training.off_policy.evaluation import OffPolicyEvaluation
 
 SOURCE_COLUMNS: Final = ("source", "recall", "only", "posts", "ms")
 
@@ -34,6 +36,29 @@ def print_holdout_table(rows: Mapping[str, Mapping[str, Estimate]], split_at: st
         table.add_row(name, *map(interval, row.values()))
     print(f"{first['ndcg@5'].n:,} users, split at {split_at}; 95 % intervals over users")
     print_table(table)
+
+
+def print_off_policy_table(found: OffPolicyEvaluation) -> None:
+    """Print the estimates of each ranking, or why there are none."""
+    table = _table("ranking", "snips", "doubly robust", "effective users", "without support")
+    for name, row in found.rankings.items():
+        estimates = [_off_policy_cell(one) for one in (row.snips, row.doubly_robust)]
+        table.add_row(name, *estimates, f"{row.effective_users:,.0f}", f"{row.unsupported:.1%}")
+    drawn = _off_policy_cell(found.drawn)
+    print(
+        f"{found.pages:,} pages of {found.users:,} users; {', '.join(found.targets)} in the first {PLACES} places of"
+    )
+    print(
+        f"a page: {drawn} as drawn, and by each ranking, drawn at random in the same way; 95 % intervals over users"
+    )
+    print_table(table)
+    for name, row in found.rankings.items():
+        if row.rejected:
+            print(f"{name}: no estimate: {row.rejected}")
+
+
+def _off_policy_cell(estimate: OffPolicyEstimate | None) -> str:
+    return "-" if estimate is None else f"{estimate.value:.4f} [{estimate.low:.4f} {estimate.high:.4f}]"
 
 
 def print_sources_table(rows: Mapping[str, SourceSummary]) -> None:

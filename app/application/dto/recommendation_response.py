@@ -25,6 +25,7 @@ class RecommendationResponse:
     variants      the variants of experiments that ranked the page, by experiment
     teams         the team of each place of an interleaved page (see `team_draft`), else empty
     failed_variants  those that should have ranked it, and failed
+    probabilities  of each place given those above, if the page was drawn at random, else empty
     """
 
     user_id: str
@@ -45,3 +46,4 @@ class RecommendationResponse:
     variants: Mapping[str, str] = field(default_factory=dict)
     teams: Sequence[int] = ()
     failed_variants: Mapping[str, str] = field(default_factory=dict)
+    probabilities: Sequence[float] = ()

@@ -1,6 +1,6 @@
 """Generate one page of a user's feed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -19,15 +19,16 @@ from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress, last_by_time
 from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
+from app.application.randomised_pages import RandomisedPages
 from app.application.response_cache import ResponseCache, cache_validity
 from app.application.running_experiments import NO_VARIANTS, Rankings, Variants
 from app.application.use_cases.returning_user import ReturningUser
-from app.application.use_cases.unfinished_page import UnfinishedPage
+from app.application.use_cases.unfinished_page import UnfinishedPage, unlisted_posts
 from app.domain.entities import Impression
 from app.domain.feed.time_position import TimePosition
 from app.domain.ranking.evidence import find_evidence
-from app.domain.ranking.pipeline import FeedPipeline, Page
-from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository
+from app.domain.ranking.pipeline import Page
+from app.domain.repositories.stored_posts import StoredPostRepository
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 
@@ -48,6 +49,7 @@ class GenerateRecommendations:
     slow_seconds  time to make a page above which it counts as slow in experiments; `timer` measures it
     `on_served` and `on_shown` get no page without `record`.
     storage    has the posts that memory lacks; None without a database
+    randomised  draws the first page of some lists at random
     bring_back  reads the events of a user who is away into memory; raises StorageUnavailable
     """
 
@@ -62,6 +64,7 @@ class GenerateRecommendations:
     on_fallback: OnFallback | None = None
     slow_seconds: float = inf
     timer: Callable[[], float] = perf_counter
+    randomised: RandomisedPages | None = None
 
     def __call__(
         self, request: RecommendationRequest
@@ -167,6 +170,7 @@ class GenerateRecommendations:
                     degraded=response.degraded or self.feed.degraded,
                     slow=self.timer() - began > self.slow_seconds,
                     failed_variants=response.failed_variants if is_counted else NO_VARIANTS,
+                    probabilities=response.probabilities,
                 )
             )
 
@@ -190,6 +194,9 @@ class GenerateRecommendations:
         storage = self.storage if self.feed.database_ok and self.feed.has_controls else None
         oldest = None if state.complete_from is None else TimePosition.of(*state.complete_from)
         feed_list.memory_until = None if self.storage is None else oldest
+        randomised = None
+        if self.randomised is not None and not is_interleaved and query.begins(feed_list):
+            randomised = self.randomised.of_next_list()
         page, has_ended = feed_list.page(
             pipeline,
             context,
@@ -197,6 +204,7 @@ class GenerateRecommendations:
             query.stop,
             continues_in_storage=oldest is not None and storage is not None,
             draft_key=query.draft_key(rankings.salt, feed_list.started_at) if is_interleaved else None,
+            randomised=randomised,
         )
         exhausted = has_ended and self.feed.has_controls  # else the feed is not loaded yet
         if request.record and request.mode == "ranked" and context.user >= 0:
@@ -229,6 +237,7 @@ class GenerateRecommendations:
             variants=variants,
             teams=page.teams.tolist() if is_interleaved else (),
             failed_variants=failed_variants,
+            probabilities=() if randomised is None else page.probabilities.tolist(),
         )
         if progress is None or not has_ended or oldest is None or storage is None:
             return response
@@ -243,7 +252,7 @@ class GenerateRecommendations:
             feed_list=feed_list,
             response=response,
             progress=progress,
-            unlisted=_unlisted(pipeline, context, feed_list, query.stop),
+            unlisted=unlisted_posts(pipeline, context, feed_list, query.stop),
             position=min(oldest, progress.start),
             threads=threads,
             originals=originals,
@@ -279,25 +288,6 @@ class GenerateRecommendations:
             (state.seq[known], state.created[known]),
             variant_ids,
         )
-
-
-def _unlisted(
-    pipeline: FeedPipeline, context: RankingContext, feed_list: FeedList, stop: int
-) -> Sequence[StoredPost]:
-    """The posts in memory that the list has left for the end of a page, as storage returns posts."""
-    if not feed_list.has_one_post_per_thread:
-        return ()
-    state = context.state
-    rows = feed_list.unlisted(pipeline, context, stop - len(feed_list.listed.rows)).tolist()
-    return [
-        StoredPost(
-            UUID(bytes=state.post_key(row)),
-            state.external_ids[row],
-            TimePosition.of(state.created.item(row), state.seq.item(row)),
-            None if author < 0 else UUID(bytes=state.user_key(author)),
-        )
-        for row, author in zip(rows, state.author[rows].tolist(), strict=True)
-    ]
 
 
 def _response_source(context: RankingContext, model_version: str | None) -> Source:

@@ -18,7 +18,9 @@ from app.domain.experiments.team_draft import NO_TEAM
 from app.domain.feed.time_position import TimePosition
 from app.domain.feed.time_units import DAY
 from app.domain.ranking.evidence import followed_author
+from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.repositories.stored_posts import StoredPost, StoredPostRepository, StoredPostsQuery
+from app.domain.services.ranking_context import RankingContext
 
 _READS_FOR_THREADS: Final = 3
 """Reads of storage to find posts of other threads. Each is of four times as many posts as the one before."""
@@ -139,6 +141,26 @@ class UnfinishedPage:
             post_seqs=[*page.post_seqs, *(post.position.seq for post in posts)],
             explanations=[*page.explanations, *explanations],
             teams=[*page.teams, *[NO_TEAM] * len(posts)] if page.teams else (),
+            probabilities=[*page.probabilities, *[1.0] * len(posts)] if page.probabilities else (),
             exhausted=exhausted,
             next_cursor=next_cursor,
         )
+
+
+def unlisted_posts(
+    pipeline: FeedPipeline, context: RankingContext, feed_list: FeedList, stop: int
+) -> Sequence[StoredPost]:
+    """The posts in memory that the list has left for the end of a page, as storage returns posts."""
+    if not feed_list.has_one_post_per_thread:
+        return ()
+    state = context.state
+    rows = feed_list.unlisted(pipeline, context, stop - len(feed_list.listed.rows)).tolist()
+    return [
+        StoredPost(
+            UUID(bytes=state.post_key(row)),
+            state.external_ids[row],
+            TimePosition.of(state.created.item(row), state.seq.item(row)),
+            None if author < 0 else UUID(bytes=state.user_key(author)),
+        )
+        for row, author in zip(rows, state.author[rows].tolist(), strict=True)
+    ]

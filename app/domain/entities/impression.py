@@ -21,6 +21,7 @@ class Impression:
     degraded       a part (model, database) was missing
     slow           it took longer than SLOW_PAGE_MS
     failed_variants  of experiments, by experiment: the page counts for them, but the served ranking ranked it
+    probabilities  of each place given those above, if the page was drawn at random, else empty
     known_user     false for new visitors, whom the service knows from their first event on
     """
 
@@ -37,3 +38,4 @@ class Impression:
     degraded: bool = False
     slow: bool = False
     failed_variants: Mapping[str, str] = field(default_factory=dict)
+    probabilities: Sequence[float] = ()

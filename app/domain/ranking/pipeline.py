@@ -80,6 +80,7 @@ class Page:
     reasons    why each post is shown
     strengths  of kinds of evidence
     teams      (n,) the team of each place of an interleaved list; NO_TEAM in other lists
+    probabilities  (n,) of each place given those above; 1 if nothing is random
     """
 
     rows: Rows
@@ -87,18 +88,38 @@ class Page:
     reasons: list[Reason]
     strengths: Strengths
     teams: Teams
+    probabilities: NDArray[np.float64]
 
     def places(self, start: int, stop: int) -> "Page":
         """The posts of these places."""
         some = slice(start, stop)
         return Page(
-            self.rows[some], self.values[some], self.reasons[some], self.strengths[some], self.teams[some]
+            self.rows[some],
+            self.values[some],
+            self.reasons[some],
+            self.strengths[some],
+            self.teams[some],
+            self.probabilities[some],
         )
 
     def only(self, keep: NDArray[np.bool_]) -> "Page":
         """The posts where `keep` (n,) is true."""
         reasons = list(compress(self.reasons, keep.tolist()))
-        return Page(self.rows[keep], self.values[keep], reasons, self.strengths[keep], self.teams[keep])
+        return Page(
+            self.rows[keep],
+            self.values[keep],
+            reasons,
+            self.strengths[keep],
+            self.teams[keep],
+            self.probabilities[keep],
+        )
+
+    def reordered(self, order: Rows, probabilities: NDArray[np.float64]) -> "Page":
+        """The posts at the positions `order` (n,); the scores stay with the places."""
+        reasons = [self.reasons[place] for place in order.tolist()]
+        return Page(
+            self.rows[order], self.values, reasons, self.strengths[order], self.teams[order], probabilities
+        )
 
     def followed_by(self, other: "Page") -> "Page":
         """The posts of this page, then those of another one."""
@@ -108,6 +129,7 @@ class Page:
             self.reasons + other.reasons,
             np.concatenate([self.strengths, other.strengths]),
             np.concatenate([self.teams, other.teams]),
+            np.concatenate([self.probabilities, other.probabilities]),
         )
 
 
@@ -213,7 +235,7 @@ class FeedPipeline:
         if ranked.teams is not None:
             teams = np.where(selected.explored, teams, ranked.teams[selected.positions])
         self.observer.observe("select", perf_counter() - started)
-        return Page(rows, selected.values, reasons, grounds.strengths, teams)
+        return Page(rows, selected.values, reasons, grounds.strengths, teams, np.ones(len(rows)))
 
     def explain(self, context: RankingContext, ranked: RankedList, rows: Rows) -> list[dict[str, Any]]:
         """What the score of each of `rows` consists of, relative to the list; empty for a post outside the list."""

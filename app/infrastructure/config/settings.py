@@ -206,6 +206,10 @@ class Settings(BaseSettings):
     """Interval between two read-outs of an experiment, in which guardrails stop variants that are clearly worse."""
     slow_page_ms: Milliseconds = 50
     """Time to make a page above which it counts as slow in experiments."""
+    randomised_share: Fraction = 0.0
+    """Fraction of the ranked lists whose first page is drawn at random from the first two, for off-policy estimates."""
+    randomised_temperature: Annotated[float, Field(ge=0.05, le=20, allow_inf_nan=False)] = 1.0
+    """How random these pages are: worths of posts are their scores to the power of 1 / temperature."""
 
     live_posts: Annotated[int, Field(ge=1, le=100_000_000)] = DEFAULT_LIMITS.newest
     """Number of newest posts in memory: about 0.6 KiB each, and 62 bytes for each of its interactions."""

@@ -41,15 +41,15 @@ _DAYS_AHEAD = 3
 SAVE_STATEMENT: Final = """
 WITH added AS (
     INSERT INTO {impression} (user_id, time, request_id, mode, model_version, posts, sources, variants, team,
-        degraded, slow, failed_variants)
+        degraded, slow, failed_variants, probability)
     SELECT given.user_id, given.time, request_id, mode, model_version, posts::integer[], sources, variants::jsonb,
-        team::smallint[], degraded, slow, failed_variants::jsonb
+        team::smallint[], degraded, slow, failed_variants::jsonb, probability::real[]
     FROM unnest(
         %s::uuid[], %s::boolean[], %s::timestamptz[], %s::text[], %s::text[], %s::text[], %s::text[], %s::text[],
-        %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::text[]
+        %s::text[], %s::text[], %s::boolean[], %s::boolean[], %s::text[], %s::text[]
     ) AS given (
         user_id, known_user, time, request_id, mode, model_version, posts, sources, variants, team, degraded, slow,
-        failed_variants
+        failed_variants, probability
     )
     LEFT JOIN {feed_users} u ON u.id = given.user_id
     WHERE u.id IS NOT NULL OR NOT given.known_user
@@ -281,10 +281,11 @@ def _parameters(one: Impression) -> tuple[object, ...]:
         one.degraded,
         one.slow,
         _json_or_none(one.failed_variants),
+        _array(one.probabilities) if one.probabilities else None,
     )
 
 
-def _array(values: Sequence[int]) -> str:
+def _array(values: Sequence[float]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
