@@ -3,8 +3,6 @@
 import gc
 import os
 from collections.abc import Iterator
-from contextlib import suppress
-from importlib import import_module
 from pathlib import Path
 
 import hypothesis
@@ -41,30 +39,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
-def import_share(config: pytest.Config) -> None:
-    """Import a share of the test files, if this is one of several workers.
-
-    Each worker imports all of them. In the same order, each would rewrite the assertions of all; so each finds the
-    others' share rewritten. Collection imports again what fails here, and reports it.
-    """
-    worker = getattr(config, "workerinput", None)
-    if worker is None or config.args != config.getini("testpaths"):
-        return
-    root = Path(__file__).parents[1]
-    files = [
-        file for file in sorted(root.glob("tests/**/test_*.py")) if (file.parent / "__init__.py").exists()
-    ]
-    for file in files[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]:
-        with suppress(Exception, pytest.skip.Exception):
-            import_module(".".join(file.relative_to(root).with_suffix("").parts))
-
-
 @pytest.hookimpl(wrapper=True)
-def pytest_collection(session: pytest.Session) -> Iterator[None]:
+def pytest_collection() -> Iterator[None]:
     """Collect without looking for garbage: imports and items are none."""
     gc.disable()
     try:
-        import_share(session.config)
         return (yield)
     finally:
         gc.freeze()
