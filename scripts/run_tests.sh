@@ -22,6 +22,8 @@ done
 
 # Compile once: if PYTHONDONTWRITEBYTECODE is set, each process of a test would compile the repository again.
 unset PYTHONDONTWRITEBYTECODE
+# A thread for each process: they share the cores, and threads of small matrices mostly wait for each other.
+export OPENBLAS_NUM_THREADS="${OPENBLAS_NUM_THREADS:-1}"
 if $collect_only; then
     exec python -m pytest "${tier[@]}" ${arguments[@]+"${arguments[@]}"}
 fi
