@@ -87,6 +87,7 @@ DOMAIN_PROBLEMS: Mapping[type[errors.DomainError], Problem] = {
         503, "model_unavailable", "No model can be served", "None could be loaded"
     ),
     errors.UnknownVersion: Problem(404, "unknown_version", "There is no such model version"),
+    errors.NotActive: Problem(409, "not_active", "Another model version is active"),
 }
 """The nearest class wins."""
 

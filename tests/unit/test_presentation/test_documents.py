@@ -41,6 +41,7 @@ ENDPOINTS = {
     "/posts/batch": "post",
     "/impressions": "post",
     "/authors/{author_id}/reach": "get",
+    "/admin/experiments": "get",
     "/admin/explain": "get",
     "/admin/users/{user_id}": "get",
     "/health": "get",
