@@ -8,7 +8,9 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from time import monotonic, sleep
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
@@ -25,6 +27,10 @@ from data.command_line import run_command
 _PROG: Final = "python -m data.simulate_visits"
 _TIMEOUT_SECONDS: Final = 10.0
 PAGE_POSTS: Final = 20
+AT_ONCE: Final = 50
+"""People who read at the same time."""
+READ_SECONDS: Final = 1.0
+"""Time to read a page. It is stored meanwhile, and what a person does before is not counted in an experiment."""
 READS_ON: Final = 0.9
 """Probability that a person who read a post reads the next one."""
 LIKES: Final = {True: 0.25, False: 0.03}
@@ -60,19 +66,38 @@ class Service:
         return json.loads(content)
 
 
-def visit(
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """A person who reads a page. `opened` is in monotonic seconds."""
+
+    user: str
+    tags: set[str]
+    page: Mapping[str, Any]
+    opened: float
+
+
+def begin_visit(
     service: Service, user: str, tags_of: Mapping[str, Sequence[str]], rng: np.random.Generator
-) -> Counter[str]:
-    """One person: counts of what they were shown and did. `tags_of` are those of posts, by UUID."""
+) -> Visit:
+    """A new person declares two tags and opens a page. `tags_of` are those of posts, by UUID."""
     every = [tag for tags in tags_of.values() for tag in tags]
     own = {every[place] for place in rng.integers(len(every), size=2)}
     service.send("PUT", f"/users/{quote(user, safe='')}", {"tags": sorted(own)})
     page = service.send("POST", "/recommendations/generate", {"user_id": user, "limit": PAGE_POSTS})
+    return Visit(user, own, page, monotonic())
+
+
+def end_visit(
+    service: Service, visit: Visit, tags_of: Mapping[str, Sequence[str]], rng: np.random.Generator
+) -> Counter[str]:
+    """The person reads the page, likes and hides: counts of what they were shown and did."""
+    sleep(max(visit.opened + READ_SECONDS - monotonic(), 0.0))
+    user, page = visit.user, visit.page
     request_id = page["metadata"]["request_id"]
     events, hidden = [], []
     for post in page["recommendations"]:
         post_id = post["post_id"]
-        is_own = not own.isdisjoint(tags_of.get(post_id, ()))
+        is_own = not visit.tags.isdisjoint(tags_of.get(post_id, ()))
         event = {"user_id": user, "post_id": post_id, "request_id": request_id}
         events.append(event | {"interaction_type": "view"})
         if rng.random() < LIKES[is_own]:
@@ -122,9 +147,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             )
         rng, total = np.random.default_rng(args.seed), Counter[str]()
         with progress_bars() as progress:
-            for number in range(args.people):
-                total += visit(service, f"{args.prefix}-{number}", tags_of, rng)
-                progress("visits", number + 1, args.people)
+            for begun in range(0, args.people, AT_ONCE):
+                numbers = range(begun, min(begun + AT_ONCE, args.people))
+                visits = [begin_visit(service, f"{args.prefix}-{one}", tags_of, rng) for one in numbers]
+                for number, visit in zip(numbers, visits, strict=True):
+                    total += end_visit(service, visit, tags_of, rng)
+                    progress("visits", number + 1, args.people)
         print(
             f"{args.people:,} visits: {total['shown']:,} posts shown, {total['likes']:,} likes, "
             f"{total['hides']:,} posts hidden"
