@@ -18,7 +18,7 @@ export function ConsolePage({ name, about, children }: { name: ConsolePageName; 
         <h1>{name}</h1>
         <p className="text-sm text-soft">{about}</p>
       </header>
-      <nav aria-label="Operator console" className="mb-6 flex gap-1 border-b border-line">
+      <nav aria-label="Operator console" className="mb-6 flex flex-wrap gap-1 border-b border-line">
         {PAGES.map(({ href, label }) => (
           <a
             key={href}

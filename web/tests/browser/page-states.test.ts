@@ -106,6 +106,7 @@ test.describe("without a violation of axe and nothing cut, light and dark, from 
     "too few interests": { path: "/welcome?form=interests&result=invalid&tags=garden#result" },
     "traffic in the operator console": { path: "/operator" },
     "models in the operator console": { path: "/operator/models" },
+    "experiments in the operator console": { path: "/operator/experiments" },
     "a user in the operator console": { path: "/operator/user?user=user-1" },
     "a page that does not exist": { path: "/nowhere" },
     "the offline page": { path: "/offline.html" },
