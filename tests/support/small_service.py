@@ -343,6 +343,11 @@ class SmallService:
         self.models.version += 1
         self.check_for_new_model()
 
+    def check_experiments(self) -> None:
+        """Read the experiments and their stops, as each poll of the service does."""
+        assert self.workers.experiments_watcher is not None
+        self.workers.experiments_watcher.check()
+
     def check_for_new_model(self) -> None:
         self.workers.watcher.check_for_new_model()
 

@@ -42,13 +42,8 @@ def a_replica(results: SqlExperimentResults, experiment: Experiment) -> SmallSer
     service = SmallService(tables=tables, storage=storage, experiments=FakeExperiments([experiment]))
     service.catch_up()
     service.publish()
-    check(service)
+    service.check_experiments()
     return service
-
-
-def check(service: SmallService) -> None:
-    assert service.workers.experiments_watcher is not None
-    service.workers.experiments_watcher.check()
 
 
 def user_of(variant: str) -> str:
@@ -69,7 +64,7 @@ def test_a_variant_with_a_worse_guardrail_is_stopped_on_every_replica_and_after_
     reader = ExperimentReader(lambda: [EXPERIMENT], counts, results, FixedClock(TODAY), 3600)
     reader.run()
     for one in replicas:
-        check(one)
+        one.check_experiments()
 
     restarted = a_replica(results, EXPERIMENT)
     for one in (*replicas, restarted):

@@ -30,13 +30,8 @@ def a_service(source: FakeExperiments, results: FakeResults) -> SmallService:
     service = SmallService(tables=tables, storage=storage, experiments=source)
     service.catch_up()
     service.publish()
-    check(service)
+    service.check_experiments()
     return service
-
-
-def check(service: SmallService) -> None:
-    assert service.workers.experiments_watcher is not None
-    service.workers.experiments_watcher.check()
 
 
 @pytest.mark.parametrize("by", ["cursor", "offset"])
@@ -47,7 +42,7 @@ def test_users_of_a_stopped_variant_have_the_served_ranking_at_once_also_in_list
     assert first.variants == {"order": "other"}
 
     results.stored.append(stop_of(an_experiment()))
-    check(service)
+    service.check_experiments()
     place = {"cursor": first.next_cursor} if by == "cursor" else {"offset": 5}
     later = service.page(OTHER_USER, limit=5, **place)
     again = service.page(OTHER_USER, limit=10)
@@ -66,11 +61,11 @@ def test_a_stop_lasts_until_the_experiment_has_another_salt() -> None:
     service = a_service(source, results)
     for change in ({"enabled": False}, {"enabled": True}, {"held_back": 0.0}):
         source.change(replace(experiment, **change))
-        check(service)
+        service.check_experiments()
         assert service.page(OTHER_USER, limit=5).variants == {}
 
     source.change(replace(experiment, salt="another"))
-    check(service)
+    service.check_experiments()
 
     found = [service.page(f"u{number}", limit=1).variants.get("order") for number in range(20)]
     assert set(found) == {"control", "other"}
@@ -84,10 +79,10 @@ def test_no_variant_runs_before_the_stops_are_known_and_those_known_stay_in_an_o
     assert service.page(CONTROL_USER, limit=5).variants == {}
 
     results.is_away = False
-    check(service)
+    service.check_experiments()
     assert service.page(CONTROL_USER, limit=5).variants == {"order": "control"}
     results.is_away = True
-    check(service)
+    service.check_experiments()
     assert service.page(CONTROL_USER, limit=5).variants == {"order": "control"}
     assert service.page(OTHER_USER, limit=5).variants == {}
 
@@ -95,7 +90,7 @@ def test_no_variant_runs_before_the_stops_are_known_and_those_known_stay_in_an_o
 def test_unchanged_experiments_build_no_pipelines_again() -> None:
     service = a_service(FakeExperiments([an_experiment()]), FakeResults([stop_of(an_experiment())]))
     ranker = service.feed.ranker
-    check(service)
+    service.check_experiments()
 
     assert service.feed.ranker is ranker
 

@@ -115,7 +115,7 @@ def test_a_list_keeps_its_variant_to_its_end(by: str, happens: str) -> None:
         source.change(an_experiment(shares=(1.0, 0.0)))
     else:
         service.publish()
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
 
     place = {"cursor": first.next_cursor} if by == "cursor" else {"offset": 5}
     second = service.page(OTHER_USER, limit=5, **place)
@@ -130,7 +130,7 @@ def test_a_list_that_began_before_the_experiment_keeps_the_served_ranking() -> N
     service = a_service(source)
     first = service.page(OTHER_USER, limit=5)
     source.change(an_experiment())
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
 
     assert service.page(OTHER_USER, limit=5, cursor=first.next_cursor).variants == {}
     assert service.page(OTHER_USER, limit=5).variants == {"order": "other"}
@@ -142,7 +142,7 @@ def test_the_kill_switch_ends_a_variant_at_once(by: str) -> None:
     service = a_service(source)
     first = service.page(OTHER_USER, limit=5)
     source.change(an_experiment(enabled=False))
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
 
     place = {"cursor": first.next_cursor} if by == "cursor" else {"offset": 5}
     later = service.page(OTHER_USER, limit=5, **place)
@@ -156,13 +156,13 @@ def test_experiments_that_cannot_be_read_leave_those_of_before() -> None:
     source = FakeExperiments([an_experiment()])
     service = a_service(source)
     source.change(problem="experiments.toml: is not TOML")
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
 
     assert service.state.experiments_failing
     assert service.page(OTHER_USER).variants == {"order": "other"}
 
     source.change(an_experiment("next"))
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
     assert not service.state.experiments_failing
     assert set(service.page(OTHER_USER).variants) == {"next"}
 

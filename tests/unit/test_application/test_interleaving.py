@@ -99,7 +99,7 @@ def test_the_kill_switch_ends_interleaving_at_once(by: str) -> None:
     service = a_service(source)
     first = service.page(USER, limit=5)
     source.change(an_interleaving(enabled=False))
-    service.workers.experiments_watcher.check()
+    service.check_experiments()
 
     later = service.page(
         USER, limit=5, **({"cursor": first.next_cursor} if by == "cursor" else {"offset": 5})

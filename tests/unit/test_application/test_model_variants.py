@@ -31,13 +31,8 @@ def a_service(candidate: PublishedModel | None = None) -> SmallService:
     service.catch_up()
     service.models.earlier = [candidate or service.train(learned=True, version="candidate")]
     service.publish()
-    check(service)
+    service.check_experiments()
     return service
-
-
-def check(service: SmallService) -> None:
-    assert service.workers.experiments_watcher is not None
-    service.workers.experiments_watcher.check()
 
 
 def changed(service: SmallService, **fields: object) -> PublishedModel:
@@ -73,7 +68,7 @@ def test_the_variant_goes_on_when_another_model_is_served() -> None:
     assert service.models.earlier is earlier
 
     assert service.page(OTHER_USER, limit=5).model_version == "candidate"
-    check(service)
+    service.check_experiments()
     assert service.page(OTHER_USER, limit=5).model_version == "candidate"
 
 
@@ -111,14 +106,14 @@ def test_a_version_that_is_published_later_is_loaded_then() -> None:
     service.workers.experiments_watcher.source = missing
     fetches = service.models.fetches
     for _ in range(3):
-        check(service)
+        service.check_experiments()
     assert service.page(OTHER_USER, limit=5).variants == {}
     assert service.models.fetches == fetches
 
     record = replace(candidate.record, version="missing")
     service.models.earlier = [replace(candidate, record=record)]
     service.models.version += 1
-    check(service)
+    service.check_experiments()
 
     assert service.page(OTHER_USER, limit=6).model_version == "missing"
 
@@ -130,6 +125,6 @@ def test_a_version_that_no_variant_names_any_more_is_dropped() -> None:
     assert set(watcher.models.loaded) == {"candidate"}
 
     watcher.source = FakeExperiments([replace(an_experiment_with_a_model(), enabled=False)])
-    check(service)
+    service.check_experiments()
 
     assert watcher.models.loaded == {}
