@@ -12,15 +12,8 @@ from matplotlib.figure import Figure as Canvas
 from app.domain.experiments.effects import RateEffect
 from app.domain.experiments.experiment import Experiment
 from app.domain.experiments.read_out import ReadOut
+from training.reporting.plot_style import plot_style
 
-_STYLE: Final[dict[str, Any]] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "svg.hashsalt": "experiment",  # makes the output reproducible
-}
 _COLOURS: Final = ("#3568c9", "#c96b35", "#3c9a5f", "#8a4fbf", "#b03a5b")
 
 
@@ -29,7 +22,7 @@ def save_plot(experiment: Experiment, found: ReadOut, path: Path) -> None:
     variants = [one.name for one in experiment.variants if one is not experiment.control]
     colours = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(variants)}
     metric = experiment.primary_metric
-    with mpl.rc_context(cast(Any, _STYLE)):
+    with mpl.rc_context(cast(Any, plot_style("experiment"))):
         canvas = Canvas(figsize=(8.0, 8.5), layout="constrained")
         by_day, by_position, by_reason = canvas.subplots(3)
         _draw_days(by_day, found, colours)

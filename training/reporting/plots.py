@@ -14,15 +14,8 @@ from app.domain.ranking.choice_model import ChoiceModel
 from training.evaluation.metrics import Estimate
 from training.evaluation.pipeline_diagnostics import CalibrationBin, SourceSummary
 from training.evaluation.summary import RankerSummary
+from training.reporting.plot_style import plot_style
 
-_STYLE: Final[dict[str, Any]] = {
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "grid.alpha": 0.25,
-    "svg.hashsalt": "evaluation",  # makes the output reproducible
-}
 _MARK: Final = "#3568c9"
 _MUTED: Final = "#9aa5b1"
 _MAX_FEATURES: Final = 30
@@ -30,7 +23,7 @@ _MAX_FEATURES: Final = 30
 
 def _svg(draw: Callable[[Axes], None], width: float = 7.5, height: float = 3.4) -> str:
     """An SVG element with axes that `draw` fills; sizes in inches."""
-    with mpl.rc_context(cast(Any, _STYLE)):
+    with mpl.rc_context(cast(Any, plot_style("evaluation"))):
         canvas = Canvas(figsize=(width, height), layout="constrained")
         draw(canvas.subplots())
         out = io.StringIO()
