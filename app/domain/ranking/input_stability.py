@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 BINS: Final = 10
 RANKINGS_BETWEEN_SAMPLES: Final = 50
-"""A sample takes a tenth of a ranking, so this makes it 0.2 % of them."""
+"""A sample of 900 candidates takes .4 ms of CPU time, so this makes it .01 ms a ranking."""
 MIN_SAMPLES: Final = 100
 """Candidates of one ranking are alike, so the shares of fewer rankings are not compared."""
 _MAX_SAMPLES: Final = 1000  # then all counts are halved, so that those of the past fade
@@ -59,10 +59,12 @@ def bin_counts(edges: NDArray[np.float64], inputs: NDArray[np.floating[Any]]) ->
 
     Inputs are rounded to half precision, as in the choice sets of training: a frequent value may be an edge.
     """
-    inputs = inputs.astype(np.float16)
+    rounded = inputs.astype(np.float16).astype(
+        np.float32
+    )  # comparing them in half precision takes twice as long
     above = np.zeros((len(edges), BINS + 1), np.int64)
     above[:, 0] = inputs.shape[1]
-    above[:, 1:-1] = (inputs[:, None, :] > edges[:, :, None]).sum(axis=2)
+    above[:, 1:-1] = (rounded[:, None, :] > edges.astype(np.float32)[:, :, None]).sum(axis=2)
     counts: NDArray[np.int64] = -np.diff(above)
     return counts
 
