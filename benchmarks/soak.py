@@ -18,12 +18,11 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
-import httpx
 import numpy as np
 from numpy.typing import NDArray
 
 from app.shared.command_line import OneLineParser, fail, positive
-from benchmarks.overload import load, pin
+from benchmarks.overload import accepted_events, load, pin
 from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
@@ -72,16 +71,6 @@ def measure(run: Run, args: argparse.Namespace) -> dict[str, Any]:
         "loads": loads,
         "samples": samples,
     }
-
-
-def accepted_events(server: Server, users: Sequence[str], posts: Sequence[str]) -> list[dict[str, str]]:
-    """A view of each user, without those of posts that the user may not see."""
-    views = [
-        {"user_id": user, "post_id": posts[place % len(posts)], "interaction_type": "view"}
-        for place, user in enumerate(users)
-    ]
-    with httpx.Client(base_url=f"http://127.0.0.1:{server.port}", timeout=30) as client:
-        return [view for view in views if client.post("/interactions/track", json=view).is_success]
 
 
 def observe(run: Run, server: Server, seconds: float) -> tuple[list[tuple[float, float]], int]:
