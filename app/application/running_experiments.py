@@ -43,7 +43,7 @@ class RunningExperiments:
     configured   all experiments, also those that are not enabled
     experiments  in the order of the file
     pipelines    by the variants that change something; a pipeline that cannot be built is missing
-    models       versions of those pipelines that are not of the served model
+    models       the versions that rank in those pipelines
     """
 
     configured: Sequence[Experiment] = ()
@@ -56,11 +56,12 @@ class RunningExperiments:
     def build(
         cls,
         experiments: Sequence[Experiment],
-        pipeline_with: Callable[[Mapping[str, Any], str | None], FeedPipeline],
+        pipeline_with: Callable[[Mapping[str, Any], str | None], tuple[FeedPipeline, str | None]],
     ) -> "RunningExperiments":
         """One pipeline for each combination of variants.
 
-        `pipeline_with` builds that with some other options, of another version if one is named.
+        `pipeline_with` builds that with some other options, of the version or channel that is named. It also returns
+        the version that ranks; None without a model.
         """
         enabled = [experiment for experiment in experiments if experiment.enabled]
         pipelines: dict[_Pairs, FeedPipeline] = {}
@@ -71,17 +72,17 @@ class RunningExperiments:
             if not pairs or pairs in pipelines:
                 continue
             options = {name: value for _, variant in chosen for name, value in variant.options.items()}
-            model = next((variant.model for _, variant in chosen if variant.model is not None), None)
+            named = next((variant.named_model for _, variant in chosen if variant.named_model), None)
             try:
-                pipelines[pairs] = pipeline_with(options, model)
+                pipelines[pairs], version = pipeline_with(options, named)
             except InvalidArtifact as error:
                 log.warning("experiment.variant_not_built", variants=dict(pairs), cause=str(error))
                 continue
             except Exception:  # the served ranking must not fail because of a variant
                 log.exception("experiment.variant_not_built", variants=dict(pairs))
                 continue
-            if model is not None:
-                models[pairs] = model
+            if version is not None:
+                models[pairs] = version
         by_id = {_id_of(one.name, name): (one.name, name) for one in enabled for name in one.names}
         return cls(experiments, enabled, pipelines, models, by_id)
 
@@ -129,7 +130,7 @@ class RunningExperiments:
         return Rankings(pipeline)
 
     def model_version(self, variants: Variants) -> str | None:
-        """The version that ranks lists with these variants; None if it is the served one."""
+        """The version that ranks lists with these variants; None if they change nothing."""
         return self.models.get(self._changing(variants)) if self.models and variants else None
 
     def _pipeline(self, variants: Variants, control: FeedPipeline) -> FeedPipeline | None:

@@ -25,7 +25,7 @@ from app.application.workers.poll_intervals import PollIntervals
 from app.bootstrap import Storage, build_use_cases, build_workers
 from app.domain.entities import INTERACTION_TYPES, Impression, InteractionType, Post, User
 from app.domain.entities.control import TARGET_FIELDS, ControlAction
-from app.domain.entities.model_record import ModelRecord
+from app.domain.entities.model_record import Channel, ModelRecord
 from app.domain.errors import DomainError, UnknownVersion
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ids import post_uuid, user_uuid
@@ -63,7 +63,8 @@ FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
 class FakeModels:
     """ModelSource of the model `published`, then of `earlier` ones; counts the loads.
 
-    It fails with `error` if it is set, or with that of the version in `errors`.
+    It fails with `error` if it is set, or with that of the version in `errors`. `channels` have versions; without one,
+    the served version is that of the channel.
     """
 
     def __init__(self) -> None:
@@ -71,6 +72,7 @@ class FakeModels:
         self.earlier: list[PublishedModel] = []
         self.errors: dict[str, Exception] = {}
         self.error: DomainError | None = None
+        self.channels: dict[Channel, str] = {}
         self.version = 0
         self.fetches = 0
 
@@ -88,6 +90,11 @@ class FakeModels:
             raise error
         found = next(one for one in self._models() if one.record == candidate)
         return deepcopy(found)  # like a file that is read again: its installation releases the snapshot
+
+    def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:
+        return next(
+            (one.record for one in self._models() if one.record.version == self.channels.get(channel)), served
+        )
 
     def fetch_version(self, version: str) -> PublishedModel:
         found = next((one for one in self._models() if one.record.version == version), None)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from app.domain.entities.model_record import Channel
 from app.domain.experiments.comparison import Outcome
 from app.domain.experiments.experiment import Experiment, Kind
 from app.domain.experiments.stop import Stop
 from app.domain.repositories.experiment_repository import ExperimentResults
 
-__all__ = ["Experiment", "ExperimentOverview", "Kind", "ListExperiments", "Outcome", "Stop"]
+__all__ = ["Channel", "Experiment", "ExperimentOverview", "Kind", "ListExperiments", "Outcome", "Stop"]
 
 
 @dataclass(frozen=True, slots=True)

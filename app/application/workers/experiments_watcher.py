@@ -36,7 +36,7 @@ class ExperimentsWatcher:
 
     No variant runs before the stops were read once: one that was stopped would run again.
 
-    models      of variants that name a version
+    models      of variants that name a version or a channel
     results     None without a database: then no variant is stopped
     is_failing  the present experiments cannot be used
     """
@@ -91,7 +91,7 @@ class ExperimentsWatcher:
         if self._stops is None:
             return
         experiments = tuple(one.with_stops(self._stops) for one in self.source.experiments)
-        models_changed = self.models.load(experiments)
+        models_changed = self.models.load(experiments, self.updater.feed.ranker.published)
         self.updater.variant_models = self.models.loaded
         if models_changed or self.updater.feed.ranker.experiments.configured != experiments:
             self.updater.replace_experiments(experiments)

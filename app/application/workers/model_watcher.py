@@ -108,12 +108,8 @@ class ModelWatcher:
             )
 
     def _is_active(self, candidate: ModelRecord) -> bool:
-        """Compare the hash as well: a re-created registry restarts at v1."""
         active = self.feed.ranker.published
-        return active is not None and (active.record.version, active.record.sha256) == (
-            candidate.version,
-            candidate.sha256,
-        )
+        return active is not None and active.record.identity == candidate.identity
 
     def _install(self, published: PublishedModel) -> None:
         """Rank the running feed with the model.

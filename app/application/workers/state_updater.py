@@ -69,7 +69,7 @@ class StateUpdater:
     change_lock   held during one change of the state. Its holder may read all but impressions and caches without the
                   lock of the feed, because rankings change nothing else.
     experiments   rank requests beside the model
-    variant_models  versions of the registry that variants name, as far as they were loaded
+    variant_models  by the versions and channels that variants name, as far as they were loaded
     position      where the log continues after the state; None if only a full read can continue it
     events        the newest events in the state
     """
@@ -156,18 +156,21 @@ class StateUpdater:
     def new_ranker(self, published: PublishedModel | None, state: FeedState) -> ActiveRanker:
         """The ranker of a model, or of none, for the rows that `state` has now. Raises InvalidArtifact."""
 
-        def pipeline_with(changes: Mapping[str, Any], version: str | None = None) -> FeedPipeline:
-            if version is not None:
-                model = variant_model(version, self.variant_models, published)
-                return model.pipeline(state, self.observer, changes)
-            if published is None:
+        def pipeline_with(
+            changes: Mapping[str, Any], named: str | None = None
+        ) -> tuple[FeedPipeline, str | None]:
+            ranking = published
+            if named is not None:
+                ranking = variant_model(named, self.variant_models, published)
+            if ranking is None:
                 options = replace(self.options, **changes)
-                return ranking_pipeline(options, None, None, self.observer)
-            return published.model.pipeline(state, self.observer, changes)
+                return ranking_pipeline(options, None, None, self.observer), None
+            return ranking.model.pipeline(state, self.observer, changes), ranking.record.version
 
         experiments = self.experiments
         running = RunningExperiments.build(experiments, pipeline_with) if experiments else NO_EXPERIMENTS
-        return ActiveRanker(pipeline_with({}), published, running)
+        pipeline, _ = pipeline_with({})
+        return ActiveRanker(pipeline, published, running)
 
     # -- changes -------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal, get_args
 
 ModelStatus = Literal["active", "inactive", "rejected"]
+Channel = Literal["full", "continuous"]
+"""Who makes versions: full trainings, or continuous training, which publishes weights over one of those."""
+CHANNELS: Final[tuple[Channel, ...]] = get_args(Channel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,16 @@ class ModelRecord:
     metrics: Mapping[str, Any]
     config: Mapping[str, Any]
     note: str = ""
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        """The version and its hash: a registry that is created again restarts at v1."""
+        return self.version, self.sha256
+
+    @property
+    def channel(self) -> Channel:
+        """The channel of a version with weights alone is `continuous`."""
+        return "continuous" if self._base else "full"
 
     @property
     def text_space_sha256(self) -> str:

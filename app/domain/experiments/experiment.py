@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any, Final, Literal
 from uuid import UUID
 
+from app.domain.entities.model_record import Channel
 from app.domain.experiments.stop import Stop
 
 VARIED_OPTIONS: Final = frozenset(
@@ -41,18 +42,25 @@ class Variant:
     """One ranking of an experiment; the control changes nothing.
 
     options  RankingOptions that differ
-    model    the version that ranks; None for the one that is served
+    model    the version that ranks
+    channel  the channel whose newest version ranks; without either, the served version ranks
     """
 
     name: str
     share: float
     options: Mapping[str, Any]
     model: str | None = None
+    channel: Channel | None = None
+
+    @property
+    def named_model(self) -> str | None:
+        """The version or the channel that ranks; None for the served version."""
+        return self.model or self.channel
 
     @property
     def changes_nothing(self) -> bool:
         """True for the control."""
-        return not self.options and self.model is None
+        return not self.options and self.named_model is None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.entities.model_record import ModelRecord
+from app.domain.entities.model_record import Channel, ModelRecord
 from app.domain.feed.state import FeedState
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.pipeline import FeedPipeline
@@ -74,6 +74,15 @@ class ModelSource(Protocol):
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """Load one of `candidates`. Raises InvalidArtifact, ModelUnavailable, UnknownVersion if it was removed."""
+
+    def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:
+        """The version that a channel ranks with beside a served one.
+
+        full        the full training that is served, or whose weights are
+        continuous  the newest weights over this one that no rollback replaced; without any, this one
+
+        Raises InvalidArtifact, UnknownVersion if the source has no channels.
+        """
 
     def fetch_version(self, version: str) -> PublishedModel:
         """Load a version that does not serve and was not rejected. Raises as `fetch` does."""

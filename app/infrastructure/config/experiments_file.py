@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from app.domain.entities import InteractionType
 from app.domain.entities.control import ControlAction
+from app.domain.entities.model_record import Channel
 from app.domain.experiments.experiment import (
     INTERLEAVED,
     PAGE_RULE_OPTIONS,
@@ -41,13 +42,16 @@ class _VariantTable(BaseModel):
     share: Fraction = 0.0
     ranking: dict[str, Any] = Field(default_factory=dict)
     model: Annotated[str, Field(pattern=r"^v[0-9]{1,9}$")] | None = None
+    channel: Channel | None = None
 
     def variant(self, share: float) -> Variant:
         """The variant of the table."""
-        return Variant(self.name, share, self.ranking, self.model)
+        return Variant(self.name, share, self.ranking, self.model, self.channel)
 
     @model_validator(mode="after")
-    def _check_options(self) -> "_VariantTable":
+    def _check_ranking(self) -> "_VariantTable":
+        if self.model is not None and self.channel is not None:
+            raise ValueError("model and channel both name what ranks; remove one")
         for option, value in self.ranking.items():
             if option not in VARIED_OPTIONS:
                 raise ValueError(
@@ -100,7 +104,8 @@ class _ExperimentTable(BaseModel):
             raise ValueError("two variants have the same name; rename one")
         if sum(one.variant(0.0).changes_nothing for one in self.variant) != 1:
             raise ValueError(
-                "exactly one variant, the control, must change nothing; leave out `ranking` and `model` of one variant"
+                "exactly one variant, the control, must change nothing; leave out `ranking`, `model` and "
+                "`channel` of one variant"
             )
         if self.kind == "interleaving":
             self._check_interleaving()
@@ -261,7 +266,7 @@ def _check_layers(experiments: Sequence[Experiment]) -> None:
 
 def _changed_by(experiment: Experiment) -> frozenset[str]:
     options = (option for variant in experiment.variants for option in variant.options)
-    return frozenset(options) | {"model" for variant in experiment.variants if variant.model}
+    return frozenset(options) | {"the model" for variant in experiment.variants if variant.named_model}
 
 
 def _first(error: ValidationError) -> tuple[str, str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.domain.entities.model_record import ModelRecord
+from app.domain.entities.model_record import Channel, ModelRecord
 from app.domain.errors import InvalidArtifact, UnknownVersion
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.model_loader import ServedModel
@@ -19,7 +19,10 @@ class RegistryModelSource:
 
     registry: FileModelRegistry
     _complete: dict[str, ServedModel] = field(default_factory=dict, init=False, repr=False)
-    """The complete model that was loaded last, by the SHA-256 of its artefact: the next weights complete it."""
+    """The complete model that was loaded last, by the SHA-256 of its artefact.
+
+    The next weights complete it, and variants may rank with it.
+    """
 
     def fingerprint(self) -> object:
         """Return a value that changes when the registry file is replaced."""
@@ -31,6 +34,9 @@ class RegistryModelSource:
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """As in ModelSource."""
+        self.registry.check(candidate.version)
+        if (complete := self._complete.get(candidate.sha256)) is not None:
+            return PublishedModel(candidate, complete)
         artifact = self.registry.load_stored(candidate.version)
         if not is_weights(artifact):
             return PublishedModel(candidate, self._complete_model(candidate, artifact))
@@ -45,6 +51,10 @@ class RegistryModelSource:
         self._complete.clear()
         self._complete[record.sha256] = model
         return model
+
+    def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:
+        """As in ModelSource."""
+        return self.registry.channel_record(channel, served)
 
     def fetch_version(self, version: str) -> PublishedModel:
         """As in ModelSource."""
@@ -72,6 +82,12 @@ class FileModelSource:
         """As in ModelSource."""
         record, artifact = self.registry.load_file(self.path)
         return PublishedModel(record, ServedModel.from_artifact(artifact))
+
+    def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:  # noqa: ARG002
+        """Continuous training publishes to a registry."""
+        raise UnknownVersion(
+            f"channel {channel!r}: MODEL_PATH is set; unset it to serve versions of the registry"
+        )
 
     def fetch_version(self, version: str) -> PublishedModel:
         """There is no other version than that of the file."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from app.application.use_cases.list_experiments import Experiment, ExperimentOverview, Kind, Outcome
+from app.application.use_cases.list_experiments import Channel, Experiment, ExperimentOverview, Kind, Outcome
 
 _END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
@@ -78,6 +78,7 @@ class VariantItem(BaseModel):
     is_control: bool
     ranking: dict[str, Any] = Field(description="The options that differ")
     model: str | None = Field(None, description="The version that ranks; null for the one that is served")
+    channel: Channel | None = Field(None, description="The channel whose newest version ranks instead")
 
 
 class StopItem(BaseModel):
@@ -187,6 +188,7 @@ def _variants(experiment: Experiment) -> list[VariantItem]:
             is_control=variant is experiment.control,
             ranking=dict(variant.options),
             model=variant.model,
+            channel=variant.channel,
         )
         for variant in experiment.variants
     ]

@@ -2024,6 +2024,11 @@ export interface components {
              * @description The version that ranks; null for the one that is served
              */
             model?: string | null;
+            /**
+             * Channel
+             * @description The channel whose newest version ranks instead
+             */
+            channel?: ("full" | "continuous") | null;
         };
         /**
          * BatchPost

@@ -137,7 +137,9 @@ def test_a_damaged_artefact_is_rejected_while_the_old_model_serves_on(
     good = serving(service)
     registry = registry_of(served_folder)
     at = datetime.now(UTC).isoformat()
-    bad = registry.publish(registry.load("v1"), metrics={}, config={}, created_at=at, status="inactive")
+    artifact = registry.load("v1")
+    artifact["sizes"]["users"] += 1  # another artefact: a service does not read one again that it has
+    bad = registry.publish(artifact, metrics={}, config={}, created_at=at, status="inactive")
     path = served_folder / "models" / bad.filename
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

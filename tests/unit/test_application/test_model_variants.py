@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from structlog.testing import capture_logs
 
+from app.domain.entities.model_record import CHANNELS, Channel
+from app.domain.errors import InvalidArtifact
 from app.domain.experiments.experiment import Experiment, Variant
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.model_interface import PublishedModel
@@ -128,3 +130,122 @@ def test_a_version_that_no_variant_names_any_more_is_dropped() -> None:
     service.check_experiments()
 
     assert watcher.models.loaded == {}
+
+
+# -- channels ----------------------------------------------------------------------------------------------------------
+
+
+def a_channel_experiment(channel: Channel) -> Experiment:
+    control, other = an_experiment().variants
+    return replace(an_experiment(), variants=(control, Variant(other.name, other.share, {}, channel=channel)))
+
+
+def a_service_with_weights(channel: Channel) -> SmallService:
+    """A variant ranks with a channel. Weights over a base were published, and are served."""
+    service = SmallService(
+        tables=service_with_posts().tables,
+        options=FEW_CANDIDATES,
+        experiments=FakeExperiments([a_channel_experiment(channel)]),
+    )
+    service.catch_up()
+    base = service.train(learned=True, version="base")
+    publish(service, base, weights_over(base, "weights 1", -1.0))
+    service.check_experiments()
+    return service
+
+
+def weights_over(base: PublishedModel, version: str, factor: float) -> PublishedModel:
+    assert isinstance(base.model, ServedModel)
+    assert base.model.choice_model is not None
+    weights = replace(base.model.choice_model, linear=base.model.choice_model.linear * factor)
+    config = {"base": {"version": base.record.version, "sha256": base.record.sha256}}
+    record = replace(base.record, version=version, sha256=f"hash of {version}", config=config)
+    return PublishedModel(record, replace(base.model, choice_model=weights))
+
+
+def publish(service: SmallService, base: PublishedModel, weights: PublishedModel | None = None) -> None:
+    """Serve the base, or weights over it, which are the versions of the channels from now on."""
+    service.models.earlier = [base]
+    served = weights or base
+    service.models.channels = {"full": base.record.version, "continuous": served.record.version}
+    service.publish(served)
+
+
+@pytest.mark.parametrize(("channel", "version"), [("full", "base"), ("continuous", "weights 1")])
+def test_a_channel_ranks_with_its_newest_version(channel: Channel, version: str) -> None:
+    service = a_service_with_weights(channel)
+    [base] = service.models.earlier
+    plain = SmallService(tables=service.tables, options=FEW_CANDIDATES, clock=service.clock)
+    plain.catch_up()
+    plain.publish(base if channel == "full" else weights_over(base, version, -1.0))
+
+    page, control = service.page(OTHER_USER, limit=10), service.page(CONTROL_USER, limit=10)
+
+    assert (page.variants, page.model_version) == ({"order": "other"}, version)
+    assert names(page) == names(plain.page(OTHER_USER, limit=10))
+    assert (control.variants, control.model_version) == ({"order": "control"}, "weights 1")
+    assert (service.shown[0].model_version, service.shown[0].failed_variants) == (version, {})
+    assert service.fallbacks == []
+
+
+@pytest.mark.parametrize(("channel", "version"), [("full", "base"), ("continuous", "weights 2")])
+def test_a_channel_follows_a_promotion(channel: Channel, version: str) -> None:
+    service = a_service_with_weights(channel)
+    [base] = service.models.earlier
+    fetches = service.models.fetches
+
+    publish(service, base, weights_over(base, "weights 2", 2.0))
+    service.check_experiments()
+
+    assert service.page(OTHER_USER, limit=5).model_version == version
+    assert service.models.fetches == fetches + 1, "the served weights were loaded once, and the base is kept"
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_a_full_training_is_the_version_of_both_channels_at_once(channel: Channel) -> None:
+    service = a_service_with_weights(channel)
+    trained = changed_text_space(service.models.earlier[0], "trained again")
+
+    publish(service, trained)
+
+    for _ in range(2):  # before the channels are read again, and after it
+        page = service.page(OTHER_USER, limit=5)
+        assert (page.variants, page.model_version) == ({"order": "other"}, "trained again")
+        assert (service.fallbacks, service.shown[-1].failed_variants) == ([], {})
+        service.check_experiments()
+        service.pass_time()
+
+
+def changed_text_space(published: PublishedModel, version: str) -> PublishedModel:
+    assert isinstance(published.model, ServedModel)
+    text_space = TextSpace(["word"], np.ones(1, np.float32), np.ones((1, 1), np.float32))
+    record = replace(published.record, version=version, sha256=f"hash of {version}")
+    return PublishedModel(record, replace(published.model, text_space=text_space))
+
+
+def test_a_channel_whose_version_cannot_be_loaded_keeps_the_one_before() -> None:
+    service = a_service_with_weights("full")
+    [base] = service.models.earlier
+    again = PublishedModel(replace(base.record, version="again", sha256="hash of again"), base.model)
+    service.models.errors["again"] = InvalidArtifact("damaged")
+
+    with capture_logs() as lines:
+        publish(service, again, weights_over(base, "weights 2", 2.0))
+        service.check_experiments()
+
+    assert service.page(OTHER_USER, limit=5).model_version == "base"
+    assert [line["cause"] for line in lines if line["event"] == "experiment.model_not_loaded"] == ["damaged"]
+
+
+@pytest.mark.parametrize("channel", CHANNELS)
+def test_without_a_model_the_served_ranking_replaces_a_channel_and_is_counted(channel: Channel) -> None:
+    service = SmallService(
+        tables=service_with_posts().tables, experiments=FakeExperiments([a_channel_experiment(channel)])
+    )
+    service.catch_up()
+    service.check_experiments()
+
+    page = service.page(OTHER_USER, limit=5)
+
+    assert (page.variants, page.model_version) == ({}, None)
+    assert service.shown[-1].failed_variants == {"order": "other"}

@@ -16,7 +16,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from app.domain.entities.model_record import ModelRecord, ModelStatus
+from app.domain.entities.model_record import Channel, ModelRecord, ModelStatus
 from app.domain.errors import InvalidArtifact, ModelUnavailable, NotActive, UnknownVersion
 from app.infrastructure.ml.registry import restricted_pickle as plain
 from app.infrastructure.ml.registry import weights
@@ -100,6 +100,22 @@ class FileModelRegistry:
         """The version whose artefact completes another one. Raises UnknownVersion, InvalidArtifact."""
         versions = self._read()
         return weights.find_base(versions.get(version), versions.models).record
+
+    def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:
+        """As in ModelSource."""
+        versions = self._read()
+        base = served
+        if served.channel == "continuous":
+            base = weights.find_base(served, versions.models).record
+        if channel == "full":
+            return base
+        ready = [one for one in versions.models if one.version not in versions.rolled_back]
+        newest = weights.newest_over(base, ready)
+        return base if newest is None else newest.record
+
+    def check(self, version: str) -> None:
+        """Raise InvalidArtifact unless a trusted key signed the version; UnknownVersion if there is none."""
+        self._read().get(version).check(self.keys.trusted)
 
     def load_file(self, path: Path) -> tuple[ModelRecord, dict[str, Any]]:
         """One verified artefact outside the registry: an exported file, or a .pkl beside its registry.json.
@@ -356,6 +372,6 @@ class FileModelRegistry:
 def _check_active(versions: Versions, record: ModelRecord) -> None:
     """Raise NotActive unless the version is active."""
     active = versions.active
-    if active is None or (active.version, active.sha256) != (record.version, record.sha256):
+    if active is None or active.record.identity != record.identity:
         now = "none" if active is None else active.version
         raise NotActive(f"{record.version} is not active any more (now: {now}); nothing was published")

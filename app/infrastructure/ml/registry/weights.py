@@ -46,6 +46,12 @@ def find_base(record: ModelRecord | Manifest, among: Sequence[Manifest]) -> Mani
     return found
 
 
+def newest_over(base: ModelRecord, among: Sequence[Manifest]) -> Manifest | None:
+    """The newest version with weights over a base that was not rejected; None if there is none."""
+    found = (one for one in reversed(among) if base_sha256(one) == base.sha256)
+    return next((one for one in found if one.status != "rejected"), None)
+
+
 def base_sha256(record: ModelRecord | Manifest) -> str | None:
     """The SHA-256 of a version's base; None for a version that is complete."""
     base = record.config.get("base")

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.domain.entities.model_record import ModelRecord
-from app.domain.errors import InvalidArtifact, NotActive
+from app.domain.entities.model_record import CHANNELS, ModelRecord
+from app.domain.errors import InvalidArtifact, NotActive, UnknownVersion
 from app.domain.ranking.choice_model import ChoiceModel
 from app.infrastructure.ml.model_loader import ServedModel
-from app.infrastructure.ml.model_source import RegistryModelSource
+from app.infrastructure.ml.model_source import FileModelSource, RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.weights import MAX_BYTES, MAX_VERSIONS, weights_artifact
 from tests.support.registries import NOON, training_keys
@@ -95,6 +95,46 @@ def test_a_service_reads_the_base_once_for_all_its_weights(registry: FileModelRe
     np.testing.assert_array_equal(weights_of(model).linear, 2 * weights_of(base).linear)
     fresh = RegistryModelSource(registry).fetch(active(registry)).model
     np.testing.assert_array_equal(weights_of(fresh).linear, weights_of(model).linear)
+
+
+def test_the_channels_are_the_served_full_training_and_its_newest_weights(
+    registry: FileModelRegistry, tmp_path: Path
+) -> None:
+    source = RegistryModelSource(registry)
+
+    def channels(served: ModelRecord) -> list[str]:
+        return [source.channel_record(channel, served).version for channel in CHANNELS]
+
+    base = active(registry)
+    assert channels(base) == ["v1", "v1"]
+    publish_weights(registry, 2.0)
+    publish_weights(registry, 3.0)
+    publish_weights(registry, 4.0, status="rejected")
+    assert channels(active(registry)) == ["v1", "v3"]
+    assert channels(base) == ["v1", "v3"]
+    registry.rollback()
+    assert channels(active(registry)) == ["v1", "v2"]
+    complete = registry.load("v1")
+    registry.publish({**complete, "sizes": {}}, metrics={}, config={}, created_at=NOON)
+    assert channels(active(registry)) == ["v5", "v5"]
+
+    alone = FileModelSource(registry, tmp_path / "models" / active(registry).filename)
+    with pytest.raises(UnknownVersion, match="channel 'full': MODEL_PATH is set; unset it"):
+        alone.channel_record("full", active(registry))
+
+
+def test_a_channel_shares_all_but_the_weights_with_the_served_version(registry: FileModelRegistry) -> None:
+    publish_weights(registry, 2.0)
+    source = RegistryModelSource(registry)
+    served = source.fetch(active(registry))
+
+    full = source.fetch(source.channel_record("full", served.record))
+
+    assert isinstance(full.model, ServedModel)
+    assert isinstance(served.model, ServedModel)
+    assert full.record.version == "v1"
+    assert full.model.collaborative_filter is served.model.collaborative_filter
+    np.testing.assert_array_equal(2 * weights_of(full.model).linear, weights_of(served.model).linear)
 
 
 def test_weights_are_rejected_if_another_version_is_active_by_now(registry: FileModelRegistry) -> None:

@@ -119,6 +119,15 @@ def test_a_metric_is_one_query_without_its_semicolon(tmp_path: Path) -> None:
     assert experiment.own_metrics == (OwnMetric("depth", "SELECT user_id, day, value FROM depth"),)
 
 
+def test_a_variant_may_rank_with_a_channel(tmp_path: Path) -> None:
+    [one] = read_experiments(
+        written(tmp_path, GOOD.replace("ranking = { exploration_share = 0.1 }", 'channel = "full"'))
+    )
+
+    assert one.variants[1] == Variant("more", 0.45, {}, channel="full")
+    assert one.control.name == "control"
+
+
 @pytest.mark.parametrize("content", ["", "# none at the moment\n"])
 def test_an_empty_file_has_no_experiment(tmp_path: Path, content: str) -> None:
     assert read_experiments(written(tmp_path, content)) == ()
@@ -150,6 +159,12 @@ def test_an_empty_file_has_no_experiment(tmp_path: Path, content: str) -> None:
             "exactly one variant, the control, must change nothing",
         ),
         ("share = 0.45\nr", "share = nan\nr", "variant.2.share: "),
+        ("ranking = {", 'channel = "newest"\nranking = {', "variant.2.channel: Input should be 'full' or"),
+        (
+            "ranking = {",
+            'channel = "full"\nmodel = "v7"\nranking = {',
+            "variant.2: model and channel both name what ranks; remove one",
+        ),
         ("share = 0.45\nr", "r", "variant 'more': share is missing; add it"),
         (
             "[[experiment.variant]]",
@@ -188,6 +203,15 @@ def test_a_mistake_is_one_line_with_place_problem_and_remedy(
         (GOOD, "two experiments have the name 'more_exploration'; rename one"),
         (SECOND, "'more_exploration' and 'other' both change exploration_share"),
         (SECOND.replace("other salt", "2026-12 exploration"), "have the same salt"),
+        (
+            SECOND.replace("ranking = {", 'model = "v7"\nranking = {').replace(
+                "exploration_share = 0.1", "candidates = 50"
+            )
+            + SECOND.replace("other", "third")
+            .replace("ranking = {", 'channel = "full"\nranking = {')
+            .replace("exploration_share = 0.1", "interest_factor = 0.5"),
+            "'other' and 'third' both change the model",
+        ),
         (
             INTERLEAVING
             + INTERLEAVING.replace("shorter_trends", "candidates")

@@ -87,11 +87,11 @@ function Variants({ experiment: { name, variants, stops, read_out: readOut } }: 
   );
 }
 
-/** What differs from the served ranking, such as "model v7, exploration_share 0.1". */
-function rankingOf({ is_control, model, ranking }: ExperimentOverview["variants"][number]): string {
+/** What differs from the served ranking, such as "model v7, exploration_share 0.1" or "channel full". */
+function rankingOf({ is_control, model, channel, ranking }: ExperimentOverview["variants"][number]): string {
   if (is_control) return "as served";
   const options = Object.entries(ranking).map(([name, value]) => `${name} ${JSON.stringify(value)}`);
-  return [...(model ? [`model ${model}`] : []), ...options].join(", ");
+  return [...(model ? [`model ${model}`] : []), ...(channel ? [`channel ${channel}`] : []), ...options].join(", ");
 }
 
 function count(users: number | undefined): string {

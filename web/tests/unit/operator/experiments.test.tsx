@@ -136,6 +136,15 @@ describe("the page of experiments", () => {
     }
   });
 
+  it("names the channel whose newest version ranks", async () => {
+    const variant = { name: "more", share: 0.45, is_control: false, ranking: {}, channel: "full" } as const;
+    experiments = [{ ...EXPERIMENT, variants: [...EXPERIMENT.variants.slice(0, 1), variant] }];
+    const region = await open();
+
+    const [, , row] = region("Variants of more_exploration").getAllByRole("row");
+    assert.deepEqual(cellsOf(row).slice(-1), ["channel full"]);
+  });
+
   it("says that a guardrail stopped a variant, when and why", async () => {
     experiments = [
       {
