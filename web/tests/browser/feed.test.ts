@@ -10,6 +10,8 @@ import { waitUntil } from "@/tests/support/wait-until";
 import { WebServer } from "@/tests/support/web-server";
 
 test.skip(findChromium() === null, "no Chromium on this machine");
+/** Of events, after six failures: a machine that is busy scrolls slowly, and the outage lasts. */
+const LONGEST_RETRY_DELAY_MS = 30_000;
 const SMALL_SCREEN = { width: 1280, height: 720 };
 
 test.describe("the feed page", () => {
@@ -76,7 +78,7 @@ test.describe("the feed page", () => {
     await waitUntil(
       () => [...service.events.values()].some((e) => e.interaction_type === "like"),
       "stored like",
-      20_000,
+      LONGEST_RETRY_DELAY_MS + 5000,
     );
   });
 
