@@ -76,7 +76,11 @@ from app.domain.ranking.model_interface import ModelSource
 from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.control_repository import ControlRepository
 from app.domain.repositories.entity_repository import EntityRepository
-from app.domain.repositories.experiment_repository import ExperimentCounts, ExperimentResults
+from app.domain.repositories.experiment_repository import (
+    ExperimentCounts,
+    ExperimentCredits,
+    ExperimentResults,
+)
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.follow_repository import FollowRepository
 from app.domain.repositories.impression_repository import ImpressionRepository
@@ -111,6 +115,7 @@ from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.embedded import EmbeddedPostgres, EmbeddedUnavailable
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
 from app.infrastructure.database.experiment_counts import SqlExperimentCounts
+from app.infrastructure.database.experiment_credits import SqlExperimentCredits
 from app.infrastructure.database.experiment_results import SqlExperimentResults
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.follow_repository_impl import SqlFollowRepository
@@ -167,6 +172,7 @@ class Storage:
     recommendations: RecommendationRepository | None = None
     stored_posts: StoredPostRepository | None = None
     experiment_counts: ExperimentCounts | None = None
+    experiment_credits: ExperimentCredits | None = None
     experiment_results: ExperimentResults | None = None
     check: Callable[[], None] | None = None  # as in DatabaseWatcher
     fill_pool: Callable[[], None] | None = None  # opens the connections of requests
@@ -199,6 +205,9 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
         recommendations=SqlRecommendationRepository(engine, schema),
         stored_posts=SqlStoredPostRepository(engine, schema, settings.statement_budget_ms / 1000),
         experiment_counts=SqlExperimentCounts(engine, schema, settings.load_budget_seconds),
+        experiment_credits=SqlExperimentCredits(
+            engine, schema, settings.load_budget_seconds, settings.impression_days
+        ),
         experiment_results=SqlExperimentResults(engine, schema),
         check=check,
         fill_pool=partial(
@@ -284,12 +293,14 @@ def build_workers(
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     experiments_watcher = experiment_reader = None
     if experiments is not None:
+        counts, credited = storage.experiment_counts, storage.experiment_credits
         results = storage.experiment_results
         experiments_watcher = ExperimentsWatcher(experiments, updater, VariantModels(models), results)
-        if storage.experiment_counts is not None and results is not None:
+        if counts is not None and credited is not None and results is not None:
             experiment_reader = ExperimentReader(
                 lambda: experiments.experiments,
-                storage.experiment_counts,
+                counts,
+                credited,
                 results,
                 clock or SystemClock(),
                 intervals.experiment_seconds,

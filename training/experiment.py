@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Final
 
@@ -94,13 +94,12 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _report_preference(args: argparse.Namespace, settings: Settings, experiment: Experiment) -> None:
-    oldest = _now(settings).date() - timedelta(days=settings.impression_days)
+    now = _now(settings)
     with cli_engine(settings) as engine:
         schema = feed_schema(engine, settings.db_schema)
-        credited = SqlExperimentCredits(engine, schema, settings.load_budget_seconds).of_users(
-            experiment.name, experiment.primary_metric, experiment.window_days, oldest
-        )
-    found = preference(experiment, credited, _now(settings).date())
+        stored = SqlExperimentCredits(engine, schema, settings.load_budget_seconds, settings.impression_days)
+        found = preference(experiment, stored.read(experiment, now), now.date())
+    oldest = stored.oldest_day(now)
     if experiment.start < datetime.combine(oldest, time(), UTC).timestamp():
         warn(
             _PROG,

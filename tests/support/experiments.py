@@ -11,9 +11,11 @@ import orjson
 
 from app.domain.errors import StorageUnavailable
 from app.domain.experiments.experiment import Experiment, Variant
+from app.domain.experiments.preference import Preference
 from app.domain.experiments.read_out import ReadOut
 from app.domain.experiments.stop import Stop
 from app.domain.experiments.user_counts import DaySum, ExperimentData, PlaceCount, UserCounts
+from app.domain.experiments.user_credits import UserCredits
 from app.domain.repositories.experiment_repository import StoredReadOut
 
 
@@ -86,7 +88,7 @@ class FakeResults:
     """ExperimentResults in memory; `is_away` makes every call fail, and read-outs lack the field `lacking`."""
 
     stored: list[Stop] = field(default_factory=list)
-    saved: dict[str, ReadOut] = field(default_factory=dict)
+    saved: dict[str, ReadOut | Preference] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     is_away: bool = False
     lacking: str = ""
@@ -108,7 +110,7 @@ class FakeResults:
         self.begun.add(experiment)
         return begins
 
-    def save_read_out(self, found: ReadOut, read_at: datetime) -> None:
+    def save_read_out(self, found: ReadOut | Preference, read_at: datetime) -> None:
         self._require()
         self.saved[found.experiment] = found
         self.read_at = read_at
@@ -152,6 +154,18 @@ def user_counts(
         before.astype(np.float64),
         {name: one.astype(np.float64) for name, one in counts.items()},
         mixed=3,
+    )
+
+
+def user_credits(of_control: float, of_variant: float, users: int = 2000) -> UserCredits:
+    """Users who came over 14 days, with three pages each. The events with posts of both rankings are means a user."""
+    rng = np.random.default_rng(1)
+    activity = rng.gamma(1.0, 1.0, users)
+    return UserCredits(
+        np.datetime64("2026-12-01") + rng.integers(0, 14, users),
+        np.full(users, 3.0),
+        rng.poisson(activity * of_control).astype(np.float64),
+        rng.poisson(activity * of_variant).astype(np.float64),
     )
 
 

@@ -16,7 +16,10 @@ __all__ = ["Channel", "Experiment", "ExperimentOverview", "Kind", "ListExperimen
 
 @dataclass(frozen=True, slots=True)
 class ExperimentOverview:
-    """An experiment; `read_at` and `read_out` are None before it was read out. `read_out` is a ReadOut as JSON."""
+    """An experiment; `read_at` and `read_out` are None before it was read out.
+
+    read_out  a ReadOut as JSON; of an interleaving, a Preference
+    """
 
     experiment: Experiment
     stops: Sequence[Stop]

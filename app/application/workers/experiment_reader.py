@@ -8,8 +8,13 @@ import structlog
 
 from app.domain.errors import StorageUnavailable
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.preference import preference
 from app.domain.experiments.read_out import read_out, stops_due
-from app.domain.repositories.experiment_repository import ExperimentCounts, ExperimentResults
+from app.domain.repositories.experiment_repository import (
+    ExperimentCounts,
+    ExperimentCredits,
+    ExperimentResults,
+)
 from app.domain.services.clock import Clock
 
 log = structlog.get_logger()
@@ -24,6 +29,7 @@ class ExperimentReader:
 
     experiments: Callable[[], Sequence[Experiment]]
     counts: ExperimentCounts
+    credits: ExperimentCredits
     results: ExperimentResults
     clock: Clock
     interval_seconds: float
@@ -33,13 +39,21 @@ class ExperimentReader:
         now = self.clock.now()
         for experiment in self.experiments():
             is_due = experiment.enabled and experiment.start <= now.timestamp()
-            if not is_due or experiment.kind == "interleaving":  # whose users have no variant of their own
+            if not is_due:
                 continue
             try:
                 if self.results.begin_read_out(experiment.name, self.interval_seconds):
-                    self._read_out(experiment)
+                    if experiment.kind == "interleaving":
+                        self._read_preference(experiment)
+                    else:
+                        self._read_out(experiment)
             except StorageUnavailable as error:
                 log.warning("experiment.not_read_out", experiment=experiment.name, cause=str(error))
+
+    def _read_preference(self, experiment: Experiment) -> None:
+        now = self.clock.now()
+        credited = self.credits.read(experiment, now)
+        self.results.save_read_out(preference(experiment, credited, now.astimezone(UTC).date()), now)
 
     def _read_out(self, experiment: Experiment) -> None:
         now = self.clock.now()

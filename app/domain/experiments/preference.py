@@ -24,6 +24,7 @@ class Preference:
     """
 
     experiment: str
+    salt: str
     window_days: int
     metric: str
     control: str
@@ -57,6 +58,7 @@ def preference(experiment: Experiment, credited: UserCredits, today: date) -> Pr
             verdict = f"users prefer {preferred.name}"
     return Preference(
         experiment.name,
+        experiment.salt,
         experiment.window_days,
         experiment.primary_metric,
         experiment.control.name,

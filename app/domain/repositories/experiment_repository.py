@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.preference import Preference
 from app.domain.experiments.read_out import ReadOut
 from app.domain.experiments.stop import Stop
 from app.domain.experiments.user_counts import ExperimentData
+from app.domain.experiments.user_credits import UserCredits
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReadOut:
-    """A read-out as JSON. Another version of the service may have stored it, with other fields."""
+    """A read-out or a preference as JSON. Another version of the service may have stored it, with other fields."""
 
     experiment: str
     read_at: datetime
@@ -25,6 +27,16 @@ class ExperimentCounts(Protocol):
 
     def read(self, experiment: Experiment, now: datetime) -> ExperimentData:
         """What the users of an experiment did until `now`. Users who had several variants are omitted.
+
+        Raises StorageUnavailable.
+        """
+
+
+class ExperimentCredits(Protocol):
+    """Reads what users did with the posts of interleaved lists. It may take minutes."""
+
+    def read(self, experiment: Experiment, now: datetime) -> UserCredits:
+        """What the users of an interleaving did until `now`, of those whose first page is still stored.
 
         Raises StorageUnavailable.
         """
@@ -42,8 +54,8 @@ class ExperimentResults(Protocol):
     def begin_read_out(self, experiment: str, interval_seconds: float) -> bool:
         """True if this replica is to read the experiment out: no other one began to within the interval."""
 
-    def save_read_out(self, found: ReadOut, read_at: datetime) -> None:
-        """Store the read-out in place of the one before."""
+    def save_read_out(self, found: ReadOut | Preference, read_at: datetime) -> None:
+        """Store the read-out in place of the one before. That of an interleaving is a preference."""
 
     def read_outs(self) -> Sequence[StoredReadOut]:
         """The last read-outs, of all experiments that were ever read out."""

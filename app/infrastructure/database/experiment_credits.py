@@ -1,10 +1,12 @@
 """Reads what the users of an interleaving experiment did from the database."""
 
-from datetime import date
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
 
 import numpy as np
 
-from app.domain.experiments.experiment import INTERLEAVED
+from app.domain.experiments.experiment import INTERLEAVED, Experiment
 from app.domain.experiments.team_draft import CONTROL_TEAM, VARIANT_TEAM
 from app.domain.experiments.user_credits import UserCredits
 from app.infrastructure.database.sql_repository import SqlRepository
@@ -39,15 +41,26 @@ ORDER BY f.day, f.user_id
 """
 
 
+DEFAULT_PAGE_DAYS: Final = 30
+
+
+@dataclass(frozen=True, slots=True)
 class SqlExperimentCredits(SqlRepository):
-    """The events that are joined with the places of interleaved pages."""
+    """The events that are joined with the places of interleaved pages.
 
-    def of_users(self, experiment: str, primary_metric: str, window_days: int, since: date) -> UserCredits:
-        """What the users did whose first page in the experiment was on the day `since` or later.
+    page_days  days for which pages are stored
+    """
 
-        Raises StorageUnavailable.
-        """
-        parameters = {"experiment": experiment, "metric": primary_metric, "days": window_days, "since": since}
+    page_days: int = DEFAULT_PAGE_DAYS
+
+    def read(self, experiment: Experiment, now: datetime) -> UserCredits:
+        """As in ExperimentCredits."""
+        parameters = {
+            "experiment": experiment.name,
+            "metric": experiment.primary_metric,
+            "days": experiment.window_days,
+            "since": self.oldest_day(now),
+        }
         with self.transaction(snapshot=True) as connection:
             rows = connection.exec_driver_sql(_USERS.format_map(self.schema), parameters).all()
         numbers = np.array([row[1:] for row in rows], np.float64).reshape(-1, 3)
@@ -57,3 +70,7 @@ class SqlExperimentCredits(SqlRepository):
             control=numbers[:, 1],
             variant=numbers[:, 2],
         )
+
+    def oldest_day(self, now: datetime) -> date:
+        """The users whose first page is older are in no figure."""
+        return now.astimezone(UTC).date() - timedelta(days=self.page_days)

@@ -6,6 +6,7 @@ from datetime import datetime
 
 import orjson
 
+from app.domain.experiments.preference import Preference
 from app.domain.experiments.read_out import ReadOut
 from app.domain.experiments.stop import Stop
 from app.domain.repositories.experiment_repository import StoredReadOut
@@ -39,7 +40,7 @@ class SqlExperimentResults(SqlRepository):
         with self.transaction() as connection:
             return connection.exec_driver_sql(statement, (experiment, interval_seconds)).rowcount == 1
 
-    def save_read_out(self, found: ReadOut, read_at: datetime) -> None:
+    def save_read_out(self, found: ReadOut | Preference, read_at: datetime) -> None:
         table = self.schema["experiment_report"]
         statement = f"UPDATE {table} SET read_at = %s, report = %s::jsonb WHERE experiment = %s"
         with self.transaction() as connection:

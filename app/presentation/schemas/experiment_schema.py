@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from app.application.use_cases.list_experiments import Channel, Experiment, ExperimentOverview, Kind, Outcome
 
+Item = TypeVar("Item", bound=BaseModel)
 _END_OF_TIME = datetime(9999, 12, 31, tzinfo=UTC).timestamp()
 
 
@@ -70,6 +71,26 @@ class ReadOutItem(BaseModel):
     reasons: list[RateItem]
 
 
+class PreferenceItem(BaseModel):
+    """An interleaving so far: which ranking's posts users prefer. All figures are of users whose window has ended."""
+
+    window_days: int
+    metric: str
+    control: str
+    variant: str
+    users: int = Field(description="Those who were shown a page")
+    complete_users: int = Field(description="Those whose window has ended")
+    pages: int = Field(description="Pages that they were shown in the window")
+    control_events: int = Field(description="Events of the metric with posts that the control drafted")
+    variant_events: int
+    preference: float = Field(
+        description="Mean over users of the events of the variant minus those of the control"
+    )
+    low: float | None = Field(description="Of an interval that holds at every look. Null with too few users")
+    high: float | None
+    verdict: str
+
+
 class VariantItem(BaseModel):
     """One ranking of an experiment."""
 
@@ -94,9 +115,7 @@ class ExperimentItem(BaseModel):
     """An experiment of EXPERIMENTS_FILE."""
 
     name: str
-    kind: Kind = Field(
-        description="An interleaving has no read-out here: `training.experiment report` has it"
-    )
+    kind: Kind = Field(description="An A/B test has a `read_out`, an interleaving a `preference`")
     enabled: bool
     start: AwareDatetime
     end: AwareDatetime
@@ -109,6 +128,7 @@ class ExperimentItem(BaseModel):
     stops: list[StopItem]
     read_at: AwareDatetime | None = Field(description="Time of the read-out; null before the first one")
     read_out: ReadOutItem | None
+    preference: PreferenceItem | None = None
 
 
 class ExperimentsResponse(BaseModel):
@@ -158,7 +178,8 @@ class ExperimentsResponse(BaseModel):
 
 
 def _item(overview: ExperimentOverview) -> ExperimentItem:
-    one, read_out = overview.experiment, _read_out(overview)
+    one = overview.experiment
+    read_out, preferred = _read_out(overview, ReadOutItem), _read_out(overview, PreferenceItem)
     return ExperimentItem(
         name=one.name,
         kind=one.kind,
@@ -175,8 +196,9 @@ def _item(overview: ExperimentOverview) -> ExperimentItem:
             StopItem(variant=stop.variant, metric=stop.metric, reason=stop.reason, stopped_at=stop.stopped_at)
             for stop in overview.stops
         ],
-        read_at=None if read_out is None else overview.read_at,
+        read_at=None if read_out is None and preferred is None else overview.read_at,
         read_out=read_out,
+        preference=preferred,
     )
 
 
@@ -194,12 +216,12 @@ def _variants(experiment: Experiment) -> list[VariantItem]:
     ]
 
 
-def _read_out(overview: ExperimentOverview) -> ReadOutItem | None:
-    """The read-out; None for one of another version of the service that lacks fields."""
+def _read_out(overview: ExperimentOverview, item: type[Item]) -> Item | None:
+    """The read-out; None for one of the other kind, or of another version of the service that lacks fields."""
     if overview.read_out is None:
         return None
     try:
-        return ReadOutItem.model_validate(overview.read_out)
+        return item.model_validate(overview.read_out)
     except ValidationError:
         return None
 

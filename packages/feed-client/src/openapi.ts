@@ -866,7 +866,7 @@ export interface components {
             name: string;
             /**
              * Kind
-             * @description An interleaving has no read-out here: `training.experiment report` has it
+             * @description An A/B test has a `read_out`, an interleaving a `preference`
              * @enum {string}
              */
             kind: "ab_test" | "interleaving";
@@ -902,6 +902,7 @@ export interface components {
              */
             read_at: string | null;
             read_out: components["schemas"]["ReadOutItem"] | null;
+            preference?: components["schemas"]["PreferenceItem"] | null;
         };
         /**
          * ExperimentsResponse
@@ -1419,6 +1420,56 @@ export interface components {
              * @description The first tag of the post
              */
             tag?: string | null;
+        };
+        /**
+         * PreferenceItem
+         * @description An interleaving so far: which ranking's posts users prefer. All figures are of users whose window has ended.
+         */
+        PreferenceItem: {
+            /** Window Days */
+            window_days: number;
+            /** Metric */
+            metric: string;
+            /** Control */
+            control: string;
+            /** Variant */
+            variant: string;
+            /**
+             * Users
+             * @description Those who were shown a page
+             */
+            users: number;
+            /**
+             * Complete Users
+             * @description Those whose window has ended
+             */
+            complete_users: number;
+            /**
+             * Pages
+             * @description Pages that they were shown in the window
+             */
+            pages: number;
+            /**
+             * Control Events
+             * @description Events of the metric with posts that the control drafted
+             */
+            control_events: number;
+            /** Variant Events */
+            variant_events: number;
+            /**
+             * Preference
+             * @description Mean over users of the events of the variant minus those of the control
+             */
+            preference: number;
+            /**
+             * Low
+             * @description Of an interval that holds at every look. Null with too few users
+             */
+            low: number | null;
+            /** High */
+            high: number | null;
+            /** Verdict */
+            verdict: string;
         };
         /**
          * ProbeResponse

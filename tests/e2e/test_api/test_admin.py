@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 import httpx
 import pytest
 
+from app.domain.experiments.preference import preference
 from app.domain.experiments.read_out import read_out, stops_due
 from app.domain.ids import post_uuid, user_uuid
 from tests.e2e.test_api.test_recommendations import problem
-from tests.support.experiments import an_experiment, experiment_data
+from tests.support.experiments import an_experiment, an_interleaving, experiment_data, user_credits
 from tests.support.fake_use_cases import Running
 
 
@@ -115,6 +116,25 @@ def test_a_read_out_of_other_users_or_of_another_version_is_not_shown(
     running.experiment_results.lacking = "days"
     [found] = api.get("/admin/experiments").json()["experiments"]
     assert (len(found["stops"]), found["read_at"], found["read_out"]) == (1, None, None)
+
+
+def test_an_interleaving_has_the_preference_of_its_users(api: httpx.Client, running: Running) -> None:
+    experiment = replace(an_interleaving(), planned_users=1000)
+    running.experiments.append(experiment)
+    credited = user_credits(of_control=1.0, of_variant=1.2)
+    running.experiment_results.save_read_out(preference(experiment, credited, NOW.date()), NOW)
+
+    [found] = api.get("/admin/experiments").json()["experiments"]
+
+    assert (found["kind"], found["read_at"], found["read_out"]) == (
+        "interleaving",
+        "2026-12-22T09:00:00Z",
+        None,
+    )
+    shown = found["preference"]
+    assert (shown["control"], shown["variant"], shown["metric"]) == ("control", "other", "like")
+    assert (shown["complete_users"], shown["pages"], shown["verdict"]) == (2000, 6000, "users prefer other")
+    assert 0 < shown["low"] < shown["preference"] < shown["high"]
 
 
 def test_experiments_need_the_database(api: httpx.Client, running: Running) -> None:

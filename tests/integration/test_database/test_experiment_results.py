@@ -14,6 +14,7 @@ from app.domain.experiments.stop import Stop
 from app.domain.experiments.user_counts import DaySum, PlaceCount
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.experiment_counts import SqlExperimentCounts
+from app.infrastructure.database.experiment_credits import SqlExperimentCredits
 from app.infrastructure.database.experiment_results import SqlExperimentResults
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
@@ -61,7 +62,9 @@ def test_a_variant_with_a_worse_guardrail_is_stopped_on_every_replica_and_after_
     assert [one.page(user, limit=1).variants for one in replicas] == [{"order": "other"}] * 2
 
     counts = SqlExperimentCounts(engine, budget_seconds=20)
-    reader = ExperimentReader(lambda: [EXPERIMENT], counts, results, FixedClock(TODAY), 3600)
+    reader = ExperimentReader(
+        lambda: [EXPERIMENT], counts, SqlExperimentCredits(engine), results, FixedClock(TODAY), 3600
+    )
     reader.run()
     for one in replicas:
         one.check_experiments()

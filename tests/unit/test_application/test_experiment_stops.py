@@ -10,9 +10,18 @@ from structlog.testing import capture_logs
 from app.application.workers.experiment_reader import ExperimentReader
 from app.domain.errors import StorageUnavailable, UnknownVariant
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.preference import Preference
 from app.domain.experiments.stop import Stop
 from app.domain.experiments.user_counts import ExperimentData
-from tests.support.experiments import FakeExperiments, FakeResults, an_experiment, experiment_data
+from app.domain.experiments.user_credits import UserCredits
+from tests.support.experiments import (
+    FakeExperiments,
+    FakeResults,
+    an_experiment,
+    an_interleaving,
+    experiment_data,
+    user_credits,
+)
 from tests.support.fake_use_cases import FixedClock
 from tests.support.small_service import SmallService, in_memory_storage, names, service_with_posts
 from tests.unit.test_application.test_experiments import CONTROL_USER, OTHER_USER, ranked_with
@@ -110,8 +119,15 @@ class FakeCounts:
         return experiment_data(hides=self.hides)
 
 
+class FakeCredits:
+    """ExperimentCredits of users who like the posts of the variant more."""
+
+    def read(self, experiment: Experiment, now: datetime) -> UserCredits:
+        return user_credits(1.0, 1.5)
+
+
 def a_reader(counts: FakeCounts, results: FakeResults, experiments: Sequence[Experiment]) -> ExperimentReader:
-    return ExperimentReader(lambda: experiments, counts, results, FixedClock(NOW), 3600)
+    return ExperimentReader(lambda: experiments, counts, FakeCredits(), results, FixedClock(NOW), 3600)
 
 
 def test_a_reader_stops_a_worse_variant_once_and_logs_it() -> None:
@@ -144,6 +160,16 @@ def test_experiments_that_have_not_started_or_are_switched_off_are_not_read_out(
     a_reader(counts, results, [later, off]).run()
 
     assert counts.reads == 0
+
+
+def test_the_preference_of_an_interleaving_is_stored_and_stops_nothing() -> None:
+    results, counts = FakeResults(), FakeCounts((0.01, 0.02))
+    a_reader(counts, results, [an_interleaving()]).run()
+
+    found = results.saved["order"]
+    assert isinstance(found, Preference)
+    assert (found.verdict, found.salt) == ("users prefer other", "salt of order")
+    assert (counts.reads, results.stored) == (0, [])
 
 
 def test_a_database_that_is_away_is_no_failure_of_the_worker() -> None:

@@ -8,12 +8,13 @@ from structlog.testing import capture_logs
 
 from app.domain.entities.model_record import CHANNELS, Channel
 from app.domain.errors import InvalidArtifact
-from app.domain.experiments.experiment import Experiment, Variant
+from app.domain.experiments.experiment import INTERLEAVED, Experiment, Variant
+from app.domain.experiments.team_draft import CONTROL_TEAM, VARIANT_TEAM
 from app.domain.feed.event_counting import CountingRule
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
-from tests.support.experiments import FakeExperiments, an_experiment
+from tests.support.experiments import FakeExperiments, an_experiment, an_interleaving
 from tests.support.small_service import FEW_CANDIDATES, SmallService, names, service_with_posts
 from tests.unit.test_application.test_experiments import CONTROL_USER, OTHER_USER
 
@@ -249,3 +250,53 @@ def test_without_a_model_the_served_ranking_replaces_a_channel_and_is_counted(ch
 
     assert (page.variants, page.model_version) == ({}, None)
     assert service.shown[-1].failed_variants == {"order": "other"}
+
+
+# -- interleaving ------------------------------------------------------------------------------------------------------
+
+
+def an_interleaved_service(version: str) -> SmallService:
+    """Interleaves the served formula with a learned candidate; no rule of pages changes the order."""
+    interleaving = an_interleaving()
+    control, other = interleaving.variants
+    variants = control, Variant(other.name, other.share, {}, version)
+    service = SmallService(
+        tables=service_with_posts().tables,
+        options=replace(FEW_CANDIDATES, author_repeat_factor=1.0, exploration_share=0.0),
+        experiments=FakeExperiments([replace(interleaving, variants=variants)]),
+    )
+    service.catch_up()
+    service.models.earlier = [service.train(learned=True, version="candidate")]
+    service.publish()
+    service.check_experiments()
+    return service
+
+
+def test_a_version_is_interleaved_with_the_served_ranking() -> None:
+    service = an_interleaved_service("candidate")
+    rankings = {
+        team: names(service.page("u1", limit=12, variants={"order": variant}, record=False))
+        for team, variant in ((CONTROL_TEAM, "control"), (VARIANT_TEAM, "other"))
+    }
+    assert rankings[CONTROL_TEAM] != rankings[VARIANT_TEAM]
+
+    page = service.page("u1", limit=10)
+    later = service.page("u1", limit=2, cursor=page.next_cursor)
+
+    listed: list[str] = []
+    for post, team in zip(names(page, later), [*page.teams, *later.teams], strict=True):
+        assert post == next(one for one in rankings[team] if one not in listed)
+        listed.append(post)
+    assert page.teams.count(CONTROL_TEAM) == page.teams.count(VARIANT_TEAM) == 5
+    served = service.feed.ranker.model_version
+    assert (page.model_version, service.shown[-1].model_version, service.fallbacks) == (served, served, [])
+
+
+def test_an_interleaving_with_a_version_that_is_missing_is_the_served_ranking_and_counted() -> None:
+    service = an_interleaved_service("missing")
+
+    page = service.page("u1", limit=5)
+
+    assert (page.variants, page.teams) == ({}, ())
+    assert service.shown[-1].failed_variants == {"order": INTERLEAVED}
+    assert service.fallbacks == [("order", INTERLEAVED)]

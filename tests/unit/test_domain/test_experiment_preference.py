@@ -3,26 +3,13 @@
 from dataclasses import replace
 from datetime import date
 
-import numpy as np
-
 from app.domain.experiments.preference import Preference, preference
-from app.domain.experiments.user_credits import UserCredits
-from tests.support.experiments import an_interleaving
-
-START = np.datetime64("2026-12-01")
+from tests.support.experiments import an_interleaving, user_credits
 
 
 def found(of_control: float, of_variant: float, *, users: int = 2000, today: int = 22) -> Preference:
-    rng = np.random.default_rng(1)
-    activity = rng.gamma(1.0, 1.0, users)
-    given = UserCredits(
-        START + rng.integers(0, 14, users),
-        np.full(users, 3.0),
-        rng.poisson(activity * of_control).astype(np.float64),
-        rng.poisson(activity * of_variant).astype(np.float64),
-    )
     one = replace(an_interleaving(), planned_users=1000)
-    return preference(one, given, date(2026, 12, today))
+    return preference(one, user_credits(of_control, of_variant, users), date(2026, 12, today))
 
 
 def test_users_who_like_more_of_one_ranking_prefer_it() -> None:

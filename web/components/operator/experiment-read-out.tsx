@@ -3,6 +3,7 @@ import { Badge, type Tone } from "@/components/ui/badge";
 import { EffectChart } from "./effect-chart";
 import { FigureTable } from "./figure-table";
 import { Remark } from "./section";
+import { interval, signed } from "./signed";
 
 type ReadOut = NonNullable<ExperimentOverview["read_out"]>;
 type Comparison = ReadOut["primary"][number];
@@ -83,7 +84,7 @@ function Comparisons({ label, rows }: { label: string; rows: Comparison[] }) {
           one.control.toFixed(3),
           one.other.toFixed(3),
           signed(one.difference),
-          one.low === null || one.high === null ? "–" : `${signed(one.low)} to ${signed(one.high)}`,
+          interval(one),
           <span key="outcome" title={one.verdict}>
             <Badge tone={TONES[one.outcome]}>{one.outcome === "too_few" ? "not enough data" : one.outcome}</Badge>
           </span>,
@@ -119,11 +120,4 @@ function Rates({ label, heading, rows }: { label: string; heading: string; rows:
       }))}
     />
   );
-}
-
-/** A number with its sign and three decimals, such as "+0.302". */
-function signed(value: number): string {
-  const text = Math.abs(value).toFixed(3);
-  if (Number(text) === 0) return text;
-  return value < 0 ? `−${text}` : `+${text}`;
 }

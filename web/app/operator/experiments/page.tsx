@@ -4,6 +4,7 @@ import { Command } from "@/components/operator/command";
 import { ConsolePage } from "@/components/operator/console-page";
 import { ExperimentReadOut } from "@/components/operator/experiment-read-out";
 import { FigureTable } from "@/components/operator/figure-table";
+import { PreferenceReadOut } from "@/components/operator/preference-read-out";
 import { Remark, Section } from "@/components/operator/section";
 import { config } from "@/lib/platform/config";
 import { AdminService } from "@/lib/services/admin-service";
@@ -29,19 +30,20 @@ export default async function ExperimentsPage() {
 }
 
 function Experiment({ experiment }: { experiment: ExperimentOverview }) {
-  const { name, read_at: readAt, read_out: readOut } = experiment;
+  const { name, read_at: readAt, read_out: readOut, preference } = experiment;
+  const isInterleaving = experiment.kind === "interleaving";
   return (
     <div className="grid gap-5">
       <p className="text-sm text-soft">
         {experiment.enabled ? "" : "Switched off. "}From {minute(experiment.start)} to {minute(experiment.end)}.{" "}
-        {experiment.kind === "interleaving"
-          ? "Its lists are interleaved: the command below prints which ranking users prefer."
-          : readAt === null
-            ? "It was not read out yet."
-            : `Read out at ${minute(readAt)}; the users of each variant whose ${experiment.window_days} days have ended are in the figures.`}
+        {isInterleaving && "Its lists are interleaved from two rankings. "}
+        {readAt === null
+          ? "It was not read out yet."
+          : `Read out at ${minute(readAt)}; the users ${isInterleaving ? "" : "of each variant "}whose ${experiment.window_days} days have ended are in the figures.`}
       </p>
       <Stops experiment={experiment} />
       <Variants experiment={experiment} />
+      {preference && <PreferenceReadOut preference={preference} />}
       {readOut && <ExperimentReadOut experiment={experiment} readOut={readOut} />}
       <Command label={`report ${name}`} text={`uv run python -m training.experiment report ${name}`} />
     </div>

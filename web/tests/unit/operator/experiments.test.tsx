@@ -44,6 +44,21 @@ const READ_OUT: NonNullable<ExperimentOverview["read_out"]> = {
   positions: [{ name: "1", variant: "more", control: 30, other: 60, control_shown: 12000, other_shown: 11000 }],
   reasons: [{ name: "trending", variant: "more", control: 3, other: 6, control_shown: 12000, other_shown: 11000 }],
 };
+const PREFERENCE: NonNullable<ExperimentOverview["preference"]> = {
+  window_days: 7,
+  metric: "like",
+  control: "control",
+  variant: "more",
+  users: 2400,
+  complete_users: 2000,
+  pages: 7106,
+  control_events: 1000,
+  variant_events: 1300,
+  preference: 0.15,
+  low: 0.02,
+  high: 0.28,
+  verdict: "users prefer more",
+};
 const EXPERIMENT: ExperimentOverview = {
   name: "more_exploration",
   kind: "ab_test",
@@ -175,11 +190,22 @@ describe("the page of experiments", () => {
     screen.getByText("uv run python -m training.experiment report more_exploration");
   });
 
-  it("says where the preference of an interleaving is", async () => {
-    experiments = [{ ...EXPERIMENT, kind: "interleaving", read_at: null, read_out: null }];
-    await open();
+  it("says which ranking of an interleaving users prefer, and how sure that is", async () => {
+    experiments = [{ ...EXPERIMENT, kind: "interleaving", read_out: null, preference: PREFERENCE }];
+    const region = await open();
 
-    screen.getByText(/the command below prints which ranking users prefer/);
+    screen.getByText(/Its lists are interleaved from two rankings\. Read out at 2026-12-14 01:12 UTC/);
+    region("more_exploration").getByText(/Users prefer more\./);
+    region("more_exploration").getByText("known");
+    const [, row] = region("Preference in like").getAllByRole("row");
+    assert.deepEqual(cellsOf(row), ["2,400", "2,000", "7,106", "1,000", "1,300", "+0.150", "+0.020 to +0.280"]);
+    cleanup();
+
+    const early = { ...PREFERENCE, low: null, high: null, verdict: "not enough data yet: it takes 200 users" };
+    experiments = [{ ...EXPERIMENT, kind: "interleaving", read_out: null, preference: early }];
+    const page = await open();
+    page("more_exploration").getByText(/Not enough data yet: it takes 200 users\./);
+    assert.deepEqual(cellsOf(page("Preference in like").getAllByRole("row")[1]).slice(-1), ["–"]);
   });
 
   it("says how to begin without an experiment, and that the service is away", async () => {
