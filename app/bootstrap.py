@@ -26,18 +26,14 @@ from sqlalchemy import Engine
 
 from app.application.cursor import CursorCodec
 from app.application.live_feed import ActiveRanker, LiveFeed
+from app.application.page_reports import OnServed, OnShown, PageReports
 from app.application.randomised_pages import RandomisedPages
 from app.application.response_cache import ResponseCache
 from app.application.use_cases.change_follow import ChangeFollow
 from app.application.use_cases.change_membership import ChangeMembership
 from app.application.use_cases.count_updates import CountUpdates
 from app.application.use_cases.explain_feed import ExplainFeed
-from app.application.use_cases.generate_recommendations import (
-    GenerateRecommendations,
-    OnFallback,
-    OnServed,
-    OnShown,
-)
+from app.application.use_cases.generate_recommendations import GenerateRecommendations, OnFallback
 from app.application.use_cases.get_health_status import GetHealthStatus
 from app.application.use_cases.give_feedback import GiveFeedback, ListControls
 from app.application.use_cases.list_experiments import ListExperiments
@@ -344,8 +340,8 @@ def build_use_cases(
 ) -> Services:
     """The use cases on the feed of `workers`, with the time of events, of rankings and of caches.
 
-    `on_served`, `on_shown` and `on_fallback` are those of GenerateRecommendations, `flush_pages` is that of ReportSeen.
-    `rng` draws the pages that are randomised.
+    `on_served` and `on_shown` are those of PageReports, `on_fallback` is that of GenerateRecommendations, `flush_pages`
+    that of ReportSeen. `rng` draws the pages that are randomised.
     """
     cache = ResponseCache(
         max_lists=settings.offset_lists_limit,
@@ -364,14 +360,12 @@ def build_use_cases(
         workers.feed,
         cursors,
         ranking_clock,
-        on_served,
-        on_shown,
+        PageReports(on_served, on_shown, settings.slow_page_ms / 1000),
         cache,
         storage.stored_posts,
         bring_back,
         on_fallback,
-        settings.slow_page_ms / 1000,
-        randomised=randomised,
+        randomised,
     )
     return Services(
         recommend=recommend,

@@ -4,8 +4,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from math import inf
-from time import perf_counter
 from uuid import UUID
 
 import numpy as np
@@ -19,12 +17,12 @@ from app.application.feed_query import FeedQuery
 from app.application.list_progress import ListProgress, last_by_time
 from app.application.list_variants import variants_of
 from app.application.live_feed import LiveFeed
+from app.application.page_reports import PageReports
 from app.application.randomised_pages import RandomisedPages
 from app.application.response_cache import ResponseCache, cache_validity
 from app.application.running_experiments import NO_VARIANTS, Rankings, Variants
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage, unlisted_posts
-from app.domain.entities import Impression
 from app.domain.feed.time_position import TimePosition
 from app.domain.ranking.evidence import find_evidence
 from app.domain.ranking.pipeline import Page
@@ -32,8 +30,6 @@ from app.domain.repositories.stored_posts import StoredPostRepository
 from app.domain.services.clock import Clock
 from app.domain.services.ranking_context import RankingContext
 
-OnServed = Callable[[UUID, RecommendationResponse], None]
-OnShown = Callable[[Impression], None]
 OnFallback = Callable[[str, str], None]
 
 log = structlog.get_logger()
@@ -43,11 +39,7 @@ log = structlog.get_logger()
 class GenerateRecommendations:
     """Answer feed requests. A missing model or database degrades the response, never the request.
 
-    on_served  gets each ranked response to a known user, except cached ones; it must not block
-    on_shown   gets each ranked page; it must not block
     on_fallback  gets the experiment and the name of each variant that failed
-    slow_seconds  time to make a page above which it counts as slow in experiments; `timer` measures it
-    `on_served` and `on_shown` get no page without `record`.
     storage    has the posts that memory lacks; None without a database
     randomised  draws the first page of some lists at random
     bring_back  reads the events of a user who is away into memory; raises StorageUnavailable
@@ -56,14 +48,11 @@ class GenerateRecommendations:
     feed: LiveFeed
     cursors: CursorCodec
     clock: Clock
-    on_served: OnServed | None
-    on_shown: OnShown | None
+    reports: PageReports
     cache: ResponseCache
     storage: StoredPostRepository | None = None
     bring_back: Callable[[UUID], None] | None = None
     on_fallback: OnFallback | None = None
-    slow_seconds: float = inf
-    timer: Callable[[], float] = perf_counter
     randomised: RandomisedPages | None = None
 
     def __call__(
@@ -80,14 +69,16 @@ class GenerateRecommendations:
         self, request: RecommendationRequest, now: datetime
     ) -> RecommendationResponse | UnfinishedPage | ReturningUser:
         """The same at a given time of now or just before. Pages of one time share the inputs of posts."""
-        began = self.timer()
+        began = self.reports.timer()
         query = FeedQuery.resolve(request, self.feed, self.cursors, now)
         if self.bring_back is not None and self.feed.needs_stored_events(query.user_id):
             return ReturningUser(partial(self.bring_back, query.user_id), partial(self._page, query, began))
         return self._page(query, began)
 
-    def _page(self, query: FeedQuery, began: float) -> RecommendationResponse | UnfinishedPage:
-        """A page from what is in memory. `began` is the time of the request by `timer`."""
+    def _page(
+        self, query: FeedQuery, began: float, lacks_events: bool = False
+    ) -> RecommendationResponse | UnfinishedPage:
+        """A page from what is in memory, degraded if it lacks the user's events. `began` is as in PageReports."""
         with self.feed.lock:
             state = self.feed.state
             user = state.user_rows.get(query.user_id.bytes, -1)
@@ -99,12 +90,15 @@ class GenerateRecommendations:
             validity = cache_validity(self.feed, user, query.now.timestamp()), tuple(variants.items())
             keeps_list = not query.request.single_page
             if keeps_list and (cached := self.cache.response(query, validity)) is not None:
-                self._report_shown(query, user, began, cached)
-                return self._reissue(cached, query)
+                cached = replace(cached, degraded=lacks_events or self.feed.degraded)
+                self.reports.add_cached(query, user, began, cached)
+                return replace(cached, user_id=query.request.user_id, generated_at=query.now)
             earlier = query.earlier_rows(state)
             context = query.ranking_context(self.feed, earlier)
-            report = partial(self._report, query, user, began)
+            report = partial(self.reports.add, query, user, began)
             feed_list, page = self._ranked(query, context, earlier, kept_list, variants, report)
+            if lacks_events:
+                page = _as_degraded(page)
             response = None if isinstance(page, UnfinishedPage) else page
             if keeps_list:
                 self.cache.put(query, validity, feed_list, response)
@@ -140,44 +134,6 @@ class GenerateRecommendations:
                 self.on_fallback(experiment, variant)
         feed_list = kept_list or query.new_list(control, context, earlier)
         return feed_list, self._respond(query, context, feed_list, control, report, failed_variants=variants)
-
-    def _report(self, query: FeedQuery, user: int, began: float, response: RecommendationResponse) -> None:
-        self._report_shown(query, user, began, response)
-        request = query.request
-        is_recorded = request.record and request.mode == "ranked" and response.post_ids
-        if self.on_served is not None and is_recorded and user >= 0:
-            self.on_served(query.user_id, response)
-
-    def _report_shown(
-        self, query: FeedQuery, user: int, began: float, response: RecommendationResponse
-    ) -> None:
-        """Pass a ranked page on; a cached page keeps the time at which it was made."""
-        request = query.request
-        is_counted = request.variants is None
-        if self.on_shown is not None and request.record and request.mode == "ranked" and response.post_ids:
-            self.on_shown(
-                Impression(
-                    request_id=request.request_id,
-                    user_id=query.user_id,
-                    shown_at=response.generated_at,
-                    mode=request.mode,
-                    model_version=response.model_version,
-                    posts=response.post_seqs,
-                    reasons=response.reasons,
-                    known_user=user >= 0,
-                    variants=response.variants if is_counted else NO_VARIANTS,
-                    teams=response.teams if is_counted else (),
-                    degraded=response.degraded or self.feed.degraded,
-                    slow=self.timer() - began > self.slow_seconds,
-                    failed_variants=response.failed_variants if is_counted else NO_VARIANTS,
-                    probabilities=response.probabilities,
-                )
-            )
-
-    def _reissue(self, cached: RecommendationResponse, query: FeedQuery) -> RecommendationResponse:
-        return replace(
-            cached, user_id=query.request.user_id, generated_at=query.now, degraded=self.feed.degraded
-        )
 
     def _respond(
         self,
@@ -288,6 +244,14 @@ class GenerateRecommendations:
             (state.seq[known], state.created[known]),
             variant_ids,
         )
+
+
+def _as_degraded(
+    page: RecommendationResponse | UnfinishedPage,
+) -> RecommendationResponse | UnfinishedPage:
+    if isinstance(page, UnfinishedPage):
+        return replace(page, response=replace(page.response, degraded=True))
+    return replace(page, degraded=True)
 
 
 def _response_source(context: RankingContext, model_version: str | None) -> Source:

@@ -198,8 +198,8 @@ def test_a_variant_that_cannot_be_built_falls_back_as_well() -> None:
 def test_a_page_that_takes_long_is_slow_and_one_without_a_part_is_degraded() -> None:
     service = a_service(FakeExperiments([an_experiment()]))
     seconds = iter([0.0, 0.01, 1.0, 1.2, 2.0, 2.0])
-    service.use_cases.recommend.slow_seconds = 0.1
-    service.use_cases.recommend.timer = lambda: next(seconds)
+    service.use_cases.recommend.reports.slow_seconds = 0.1
+    service.use_cases.recommend.reports.timer = lambda: next(seconds)
 
     service.page(OTHER_USER, limit=5)
     service.page(OTHER_USER, limit=6)

@@ -73,6 +73,7 @@ def test_without_the_database_a_returning_user_gets_the_page_of_a_new_one() -> N
     later = service.page("reader", limit=50)
 
     assert (page.source, page.degraded) == (later.source, later.degraded) == ("cold_start", True)
+    assert [one.degraded for one in service.shown[-2:]] == [True, True]
     service.reconnect()
     assert service.page("reader", limit=50).source == "personalized"
 
