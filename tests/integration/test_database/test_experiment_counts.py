@@ -113,6 +113,36 @@ def test_events_and_controls_count_from_the_first_page_on(engine: Engine) -> Non
     assert counts(engine, "bert") == {}
 
 
+def test_what_a_user_does_before_the_first_page_is_stored_counts_once(engine: Engine) -> None:
+    controls = SqlControlRepository(engine, budget_seconds=20)
+    hide = Control(user_uuid("anna"), "hide_post", post_id=post_uuid("first"))
+    track(engine, "anna", days_ago=3)
+    for _ in range(2):
+        track(engine, "anna", days_ago=1)
+    track(engine, "anna", "share", days_ago=1)
+    controls.record(hide, undo=False, event_id=None)
+    controls.record(hide, undo=True, event_id=None)
+    track(engine, "bert")
+
+    for days_ago in (2, 0, 2):
+        show(engine, "anna", OTHER, days_ago=days_ago)
+    track(engine, "anna", days_ago=1)
+
+    found = {key[2:]: count for key, count in counts(engine).items() if key[3] != "post"}
+    assert found == {(2, "page"): 2, (0, "page"): 1, (1, "like"): 3, (1, "share"): 1, (0, "hide_post"): 1}
+    assert counts(engine, "bert") == {}
+
+
+def test_first_pages_that_are_stored_at_the_same_time_count_an_event_once(engine: Engine) -> None:
+    track(engine, "anna")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: show(engine, "anna", OTHER, days_ago=1), range(8)))
+
+    assert counts(engine)[("order", "other", 1, "page")] == 8
+    assert counts(engine)[("order", "other", 0, "like")] == 1
+
+
 def test_events_after_ninety_days_do_not_count(engine: Engine, tables: SqlTables) -> None:
     show(engine, "anna", OTHER)
     tables.run("UPDATE experiment_user_day SET day = day - 90")

@@ -57,21 +57,26 @@ def upgrade() -> None:
     op.execute(TABLES.format(mark=OWNER_MARK, **names))
     added = ", ".join(f"ADD COLUMN {name} {type_}" for name, type_ in COLUMNS.items())
     op.execute(f"ALTER TABLE {schema['impression']} {added}")
-    _replace_trigger(HAS_VARIANTS, OF_PAGES)
+    count_pages(HAS_VARIANTS, OF_PAGES)
 
 
 def downgrade() -> None:
     schema, earlier = feed_schema(), migration("0021_experiment_counts")
-    _replace_trigger(earlier.HAS_VARIANTS, earlier.OF_PAGES)
+    count_pages(earlier.HAS_VARIANTS, earlier.OF_PAGES)
     removed = ", ".join(f"DROP COLUMN {name}" for name in COLUMNS)
     op.execute(f"ALTER TABLE {schema['impression']} {removed}")
     op.execute(f"DROP TABLE {schema['experiment_stop']}, {schema['experiment_report']}")
 
 
-def _replace_trigger(guard: str, rows: str) -> None:
+def count_pages(guard: str, rows: str) -> None:
     """Make the trigger on pages count these rows."""
+    add = migration("0021_experiment_counts").ADD
+    replace_trigger(guard, add.format(rows=rows, experiment_user_day=feed_schema()["experiment_user_day"]))
+
+
+def replace_trigger(guard: str, add: str) -> None:
+    """Make the trigger on pages run the statement `add`."""
     schema, earlier = feed_schema(), migration("0021_experiment_counts")
-    add = earlier.ADD.format(rows=rows, experiment_user_day=schema["experiment_user_day"])
     function = earlier.TRIGGER.partition("CREATE TRIGGER")[0].replace(
         "CREATE FUNCTION", "CREATE OR REPLACE FUNCTION"
     )
