@@ -76,6 +76,14 @@ def test_training_on_spark_runs_in_the_tested_environment_with_pyspark_added() -
     assert not {"py4j", "pyspark"} & tested.keys()
 
 
+def test_neural_models_are_measured_in_the_tested_environment_with_jax_added() -> None:
+    tested, deep = pinned("requirements.lock"), pinned("requirements-deep.lock")
+
+    assert {package: deep.get(package) for package in tested} == tested
+    assert {"jax", "jaxlib", "optax"} <= deep.keys() - tested.keys()
+    assert not [name for name in deep if name.startswith(("nvidia", "torch", "tensorflow"))]
+
+
 def test_what_judges_a_delivery_joins_the_tested_environment_and_changes_no_version() -> None:
     tested, delivery = pinned("requirements.lock"), pinned("requirements-delivery.lock")
 
@@ -107,6 +115,7 @@ def test_the_locks_were_made_from_the_packages_that_the_project_names() -> None:
     assert named(project["dependencies"] + extras["tracing"]) <= pinned("requirements-tracing.lock").keys()
     assert named(project["dependencies"] + extras["train"]) <= pinned("requirements-train.lock").keys()
     assert named(extras["peers"]) <= pinned("requirements-peers.lock").keys()
+    assert named(extras["deep"]) <= pinned("requirements-deep.lock").keys()
     assert named(extras["delivery"]) <= pinned("requirements-delivery.lock").keys()
     assert named(extras["spark"]) <= pinned("requirements-spark.lock").keys()
     assert (
