@@ -21,27 +21,23 @@ from typing import Any, Final
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.domain.feed.dataset import FeedDataset
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
-from app.shared.command_line import OneLineParser, positive, whole_number
+from app.shared.command_line import OneLineParser, whole_number
 from app.shared.progress import Progress, progress_bars
+from benchmarks.compared_feed import add_compared_feed, compared_feed
 from benchmarks.peers.comparison import compare_with_peers, select_settings
 from benchmarks.peers.models import PEERS
 from benchmarks.peers.peer import PeerKind
 from data.command_line import run_command
-from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments
-from data.generate_fake_data import DEFAULT_UNTIL
-from data.synthetic.behaviour import SCENARIOS
-from data.synthetic.feed import FeedSize, feed_days, make_feed
+from data.feed_arguments import check_feed_arguments
 from training.command_line import add_seed, add_test_from, output_file, print_json
 from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import AGAINST
 from training.evaluation.sql_order import SqlOrders, read_orders
 from training.evaluation.summary import RankerSummary, summarise
-from training.feed_source import read_dataset
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import interval, print_table
@@ -80,7 +76,7 @@ def _compare(args: argparse.Namespace, settings: Settings) -> None:
     kinds = {name: PEERS[name] for name in args.peers}
     with threadpool_limits(limits=1), progress_bars() as progress:
         replay = Replay(
-            dataset := _dataset(args, settings),
+            dataset := compared_feed(args, settings),
             ranking_options(settings),
             targets=target_kinds(dataset),
             test_from=args.test_from,
@@ -137,15 +133,6 @@ def compare(
         for name, summary in summaries.items()
     ]
     return sorted(rows, key=lambda row: -row.summary.accuracy["ndcg@10"].mean)
-
-
-def _dataset(args: argparse.Namespace, settings: Settings) -> FeedDataset:
-    if args.scenario is None:
-        return read_dataset(args, settings)
-    hours = args.post_half_life
-    size = args.n_users, args.n_posts, args.n_interactions
-    until = int(DEFAULT_UNTIL.timestamp() * 1000)
-    return make_feed(FeedSize(*size, args.seed, until, feed_days(hours), hours, args.scenario))
 
 
 def _sql_orders(
@@ -221,16 +208,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     add_seed(parser)
     add("--json", action="store_true", help="print the results as JSON")
     add("--plot", type=output_file, metavar="PATH", help="write NDCG@10 against the time per request as SVG")
-    generated = parser.add_argument_group("generated feed", "instead of files or the database")
-    generated.add_argument("--scenario", choices=SCENARIOS)
-    generated.add_argument(
-        "--post-half-life", type=positive, default=72.0, metavar="HOURS", help="default: %(default)s"
-    )
-    for name, default in (("users", 800), ("posts", 3000), ("interactions", 30_000)):
-        generated.add_argument(
-            f"--n-{name}", type=whole_number(2), default=default, help="default: %(default)s"
-        )
-    add_feed_arguments(parser, default=DEFAULT_FEED)
+    add_compared_feed(parser)
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
     return args

@@ -1,4 +1,4 @@
-"""NeuMF (He et al. 2017): neural collaborative filtering of user and post numbers, a reference point in evaluations."""
+"""NeuMF (arXiv 1708.05031): neural collaborative filtering of user and post numbers, a reference in evaluations."""
 
 from dataclasses import dataclass
 from functools import cache

@@ -196,6 +196,8 @@ EXEMPTIONS: Final = (
     Exemption("tests/unit/test_data/test_synthetic/test_feed.py", '"taste"', _SCENARIO),
     Exemption("data/synthetic/behaviour.py", '"taste"', _SCENARIO),
     Exemption("docs/performance.md", "--scenario taste", _SCENARIO),
+    Exemption("docs/embeddings.md", "| `taste` |", _SCENARIO),
+    Exemption("tests/unit/test_training/test_deep/test_fits.py", 'scenario="taste"', _SCENARIO),
     Exemption("tests/integration/test_training/test_quality_band.py", '"taste"', _SCENARIO),
     Exemption("tests/support/quality_band.py", '"taste"', _SCENARIO),
     Exemption("web/components/reasons.ts", "people with your taste", "what the page says to its readers"),

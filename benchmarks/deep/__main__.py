@@ -1,0 +1,168 @@
+"""Measures what neural models add to `learned`, on one feed by one protocol: `python -m benchmarks.deep --help`.
+
+Needs the packages of requirements-deep.lock, in an environment of their own:
+
+    uv venv .local/deep && uv pip sync --python .local/deep requirements-deep.lock
+    .local/deep/bin/python -m benchmarks.deep --interactions PATH --posts PATH
+
+A replay (docs/evaluation-protocol.md) ranks each request with `learned`, with `learned` and one or two inputs of a
+two-tower model, with the two-tower model alone, and with `ncf` (NeuMF). The neural models are refitted when the
+service's neighbour models are. The table shows NDCG@10 with a 95 % interval over users, and the difference from
+`learned` on the same requests.
+"""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
+from typing import Any, Final
+
+from rich.table import Table
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from app.infrastructure.config.ranking_settings import ranking_options
+from app.infrastructure.config.settings import Settings, read_settings
+from app.shared.command_line import OneLineParser, whole_number
+from app.shared.progress import Progress, progress_bars
+from benchmarks.compared_feed import add_compared_feed, compared_feed
+from benchmarks.deep.models import INPUTS, LearnedWith, Ncf, TwoTowerAlone, TwoTowerInputs
+from benchmarks.peers.comparison import Selected, compare_with_peers, select_settings
+from benchmarks.peers.peer import PeerKind
+from data.command_line import run_command
+from data.feed_arguments import check_feed_arguments
+from training.command_line import add_seed, add_test_from, print_json
+from training.deep.fit_two_tower import TowerOptions
+from training.deep.live_towers import LiveTowers
+from training.deep.requirements import check_requirements
+from training.evaluation.acceptance import paired_difference
+from training.evaluation.metrics import Estimate
+from training.evaluation.summary import summarise
+from training.learning.model_selection import LearningOptions
+from training.replay.replay import Replay, target_kinds
+from training.reporting.console import interval, print_table
+
+_PROG: Final = "benchmarks.deep"
+_OURS: Final = "learned"
+_WITH: Final = {"learned + two-tower": INPUTS[1:], "learned + two-tower, newest": ()}
+"""Rankings by the learned model -> the inputs of the two-tower model that they lack."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    args = _arguments(argv)
+    return run_command(_PROG, lambda: _compare(args, read_settings()))
+
+
+def _compare(args: argparse.Namespace, settings: Settings) -> None:
+    check_requirements()
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # before JAX is imported
+    with (inputs := TwoTowerInputs()).registered(), threadpool_limits(limits=1), progress_bars() as progress:
+        _report(args, settings, inputs, progress)
+
+
+def _report(args: argparse.Namespace, settings: Settings, inputs: TwoTowerInputs, progress: Progress) -> None:
+    dataset = compared_feed(args, settings)
+    towers = TowerOptions(seed=args.seed)
+    learning = LearningOptions(seed=args.seed)
+    replay = Replay(
+        dataset,
+        ranking_options(settings),
+        targets=target_kinds(dataset),
+        test_from=args.test_from,
+        seed=args.seed,
+    )
+
+    def kinds(of_towers: Any) -> dict[str, PeerKind]:
+        return {"two-tower": PeerKind(lambda: TwoTowerAlone(of_towers())), "ncf": PeerKind(Ncf)}
+
+    selected = select_settings(
+        replay,
+        kinds(lambda: LiveTowers(dataset, towers)),
+        learning,
+        max_requests=args.search_requests,
+        progress=partial(progress, "settings"),
+    )
+    shared = LiveTowers(dataset, towers)
+    inputs.use(replay, shared)
+    learned = {
+        name: PeerKind(partial(LearnedWith, replace(learning, without=without)), uses_choice_sets=True)
+        for name, without in _WITH.items()
+    }
+    result, milliseconds = compare_with_peers(
+        replay,
+        kinds(lambda: shared) | learned,
+        selected | dict.fromkeys(learned, Selected({}, None)),
+        [_OURS],
+        replace(learning, without=INPUTS),
+        max_requests=args.max_requests,
+        timed_requests=args.timed_requests,
+        progress=partial(progress, "replay"),
+    )
+    users = replay.events.user[result.requests]
+    summaries = summarise(replay, result, args.seed)
+    differences = {
+        name: paired_difference(ranks, result.ranks[_OURS], users) for name, ranks in result.ranks.items()
+    }
+    if args.json:
+        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
+        rankers = {
+            name: {
+                "difference": differences[name],
+                "ms": milliseconds[name],
+                "settings": str(selected.get(name, "")),
+            }
+            | summary.to_json()
+            for name, summary in summaries.items()
+        }
+        print_json({"feed": feed, "rankers": rankers})
+    else:
+        print_table(
+            _table(
+                {name: one.accuracy["ndcg@10"] for name, one in summaries.items()}, differences, milliseconds
+            )
+        )
+
+
+def _table(
+    ndcg: dict[str, Estimate], differences: dict[str, Estimate], milliseconds: dict[str, float]
+) -> Table:
+    table = Table("ranker")
+    for name in ("ndcg@10", f"difference from {_OURS}", "ms CPU"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, estimate in sorted(ndcg.items(), key=lambda item: -item[1].mean):
+        difference = "-" if name == _OURS else interval(differences[name])
+        table.add_row(name, interval(estimate), difference, f"{milliseconds[name]:.2f}")
+    return table
+
+
+def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    parser = OneLineParser(
+        prog=_PROG, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--max-requests", type=whole_number(1), default=1000, help="requests to rank (default: %(default)s)")
+    add(
+        "--search-requests",
+        type=whole_number(1),
+        default=300,
+        help="earlier requests that select the settings (default: %(default)s)",
+    )
+    add(
+        "--timed-requests",
+        type=whole_number(1),
+        default=200,
+        help="requests that are timed (default: %(default)s)",
+    )
+    add_test_from(parser)
+    add_seed(parser)
+    add("--json", action="store_true", help="print the results as JSON")
+    add_compared_feed(parser)
+    args = parser.parse_args(argv)
+    check_feed_arguments(parser, args)
+    return args
+
+
+if __name__ == "__main__":
+    sys.exit(main())
