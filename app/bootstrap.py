@@ -50,7 +50,11 @@ from app.application.viewers import Viewers
 from app.application.workers.chosen_places import ChosenPlaces
 from app.application.workers.database_watcher import DatabaseWatcher
 from app.application.workers.experiment_reader import ExperimentReader
-from app.application.workers.experiments_watcher import ExperimentSource, ExperimentsWatcher
+from app.application.workers.experiments_watcher import (
+    ExperimentSource,
+    ExperimentsWatcher,
+    NoExperiments,
+)
 from app.application.workers.impression_writer import ImpressionWriter
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.model_watcher import ModelWatcher
@@ -287,20 +291,21 @@ def build_workers(
         user_evictor = UserEvictor(updater, user_live_days * DAY)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
-    experiments_watcher = experiment_reader = None
-    if experiments is not None:
-        counts, credited = storage.experiment_counts, storage.experiment_credits
-        results = storage.experiment_results
-        experiments_watcher = ExperimentsWatcher(experiments, updater, VariantModels(models), results)
-        if counts is not None and credited is not None and results is not None:
-            experiment_reader = ExperimentReader(
-                lambda: experiments.experiments,
-                counts,
-                credited,
-                results,
-                clock or SystemClock(),
-                intervals.experiment_seconds,
-            )
+    experiment_reader = None
+    counts, credited = storage.experiment_counts, storage.experiment_credits
+    results = storage.experiment_results
+    experiments_watcher = ExperimentsWatcher(
+        experiments or NoExperiments(), updater, VariantModels(models), results
+    )
+    if experiments is not None and counts is not None and credited is not None and results is not None:
+        experiment_reader = ExperimentReader(
+            lambda: experiments.experiments,
+            counts,
+            credited,
+            results,
+            clock or SystemClock(),
+            intervals.experiment_seconds,
+        )
     return WorkerSupervisor(
         feed,
         updater,

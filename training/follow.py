@@ -1,6 +1,7 @@
 """Follow the log with the weights of the active model: `python -m training.follow [--once] --help`.
 
-Each step reads the feed, fits candidate weights, and publishes them when they rank the newest requests better.
+Each step reads the feed, fits candidate weights, and publishes them when they rank the newest requests better. During
+the probation that follows, it compares what users choose, and rolls the weights back if they choose less.
 """
 
 import argparse
@@ -8,19 +9,23 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from app.domain.entities.model_record import ModelRecord
 from app.domain.errors import NotActive
+from app.domain.experiments.probation import CONFIG_KEY as PROBATION
+from app.domain.experiments.probation import probation_config
 from app.domain.ranking.choice_model import ChoiceModel
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.cli_connection import cli_engine
 from app.infrastructure.database.default_schema import feed_schema
-from app.infrastructure.database.trainer_lock import trainer_lock
+from app.infrastructure.database.experiment_counts import SqlExperimentCounts
+from app.infrastructure.database.experiment_results import SqlExperimentResults
+from app.infrastructure.database.trainer_lock import TrainerLock, trainer_lock
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
@@ -32,6 +37,7 @@ from data.command_line import run_command
 from training.command_line import add_seed, export_folder, print_json
 from training.continuous.continuous_training import ContinuousOptions
 from training.continuous.follow_step import FollowStep, follow
+from training.continuous.probation_review import counted_from, review
 from training.engines import check_engine, open_engine
 from training.evaluation.request_ranks import FIELD
 from training.feed_source import read_database, read_exported
@@ -40,6 +46,7 @@ from training.model_config import TRAINED_UNTIL
 
 _PROG: Final = "training.follow"
 _DEFAULT_PAUSE_SECONDS: Final = 900.0
+_PROBATION_PAUSE_SECONDS: Final = 60.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -75,41 +82,92 @@ def _follow(args: argparse.Namespace, settings: Settings) -> None:
     check_engine(settings)
     registry = open_registry(settings, publishes=True)
     while True:
+        pause_seconds = args.every
         try:
-            _step(args, settings, registry)
+            with _trainer(args, settings) as trainer:
+                if _is_on_probation(args, settings, registry, trainer):
+                    pause_seconds = min(args.every, _PROBATION_PAUSE_SECONDS)
+                else:
+                    _step(args, settings, registry, trainer)
         except (NothingToFollow, NotActive) as error:
             if args.once:
                 raise
             warn(_PROG, str(error))
         if args.once:
             return
-        time.sleep(args.every)
+        time.sleep(pause_seconds)
 
 
 class NothingToFollow(ConfigurationError):
     """The active model has no weights, or there is none."""
 
 
-def _step(args: argparse.Namespace, settings: Settings, registry: FileModelRegistry) -> None:
-    active, model, weights = _active(registry)
-    with _trainer(args, settings) as check:
-        if args.interactions:
-            feed = read_exported(args.interactions, settings, args.memory_limit)
+@dataclass(frozen=True, slots=True)
+class _Trainer:
+    """The trainer of the feed in the database: the lock that it holds, and what probations are read from."""
+
+    lock: TrainerLock
+    counts: SqlExperimentCounts
+    results: SqlExperimentResults
+
+
+@contextmanager
+def _trainer(args: argparse.Namespace, settings: Settings) -> Iterator[_Trainer | None]:
+    """Hold the lock of the feed; None for the feed of an export. Raises the errors of `trainer_lock`."""
+    if args.interactions:
+        yield None
+        return
+    with cli_engine(settings) as engine:
+        schema = feed_schema(engine, settings.db_schema)
+        with trainer_lock(engine, schema.plain) as lock:
+            database = engine, schema, settings.load_budget_seconds
+            yield _Trainer(lock, SqlExperimentCounts(*database), SqlExperimentResults(*database))
+
+
+def _is_on_probation(
+    args: argparse.Namespace, settings: Settings, registry: FileModelRegistry, trainer: _Trainer | None
+) -> bool:
+    """Whether the active version stays without a step: its probation goes on, or it was rolled back just now."""
+    active = registry.active()
+    if active is None or trainer is None:
+        return False
+    found = review(registry, active, trainer.counts, trainer.results, _now(settings))
+    if found is None:
+        return False
+    if found.is_running or found.rolled_back is not None:
+        if args.json:
+            print_json({"active": found.rolled_back or active.version, "probation": found})
         else:
-            feed = read_database(settings)
-        workers = workers_within(args.memory_limit, len(feed.dataset.events), settings)
-        with threadpool_limits(limits=1), progress_bars() as progress:
-            found = follow(
-                feed.dataset,
-                model.options,
-                weights,
-                float(active.config[TRAINED_UNTIL]),
-                ContinuousOptions(seed=args.seed),
-                open_engine(settings, workers),
-                lambda done, total: progress("follow", done, total),
-            )
-        check()
-        published = None if found.promoted is None else _publish(registry, active, found.promoted, found)
+            print(found, flush=True)
+    return found.is_running or found.rolled_back is not None
+
+
+def _step(
+    args: argparse.Namespace, settings: Settings, registry: FileModelRegistry, trainer: _Trainer | None
+) -> None:
+    active, model, weights = _active(registry)
+    since = max(float(active.config[TRAINED_UNTIL]), counted_from(registry, active))
+    if args.interactions:
+        feed = read_exported(args.interactions, settings, args.memory_limit)
+    else:
+        feed = read_database(settings)
+    workers = workers_within(args.memory_limit, len(feed.dataset.events), settings)
+    with threadpool_limits(limits=1), progress_bars() as progress:
+        found = follow(
+            feed.dataset,
+            model.options,
+            weights,
+            since,
+            ContinuousOptions(seed=args.seed),
+            open_engine(settings, workers),
+            lambda done, total: progress("follow", done, total),
+        )
+    published, probation = None, timedelta(0)
+    if found.promoted is not None:
+        if trainer is not None:  # its counts are in the database
+            trainer.lock.check()
+            probation = timedelta(minutes=settings.probation_minutes)
+        published = _publish(registry, active, found.promoted, found, _now(settings), probation)
     _report(args, active, found, published)
 
 
@@ -131,27 +189,22 @@ def _active(registry: FileModelRegistry) -> tuple[ModelRecord, ServedModel, Choi
     return active, model, model.choice_model
 
 
-@contextmanager
-def _trainer(args: argparse.Namespace, settings: Settings) -> Iterator[Any]:
-    """Hold the lock of the feed, if it is that of the database. Gives a function that raises if the lock was lost."""
-    if args.interactions:
-        yield lambda: None
-        return
-    with (
-        cli_engine(settings) as engine,
-        trainer_lock(engine, feed_schema(engine, settings.db_schema).plain) as lock,
-    ):
-        yield lock.check
-
-
 def _publish(
-    registry: FileModelRegistry, active: ModelRecord, weights: ChoiceModel, found: FollowStep
+    registry: FileModelRegistry,
+    active: ModelRecord,
+    weights: ChoiceModel,
+    found: FollowStep,
+    now: datetime,
+    probation: timedelta,
 ) -> ModelRecord:
     """Publish the weights in place of the active version. Raises NotActive if it was replaced meanwhile."""
     base = registry.base(active.version) if "base" in active.config else active
     metrics = {name: value for name, value in base.metrics.items() if name not in (FIELD, "differences")}
     comparison = found.comparison
     assert comparison is not None
+    on_probation: dict[str, Any] = {}
+    if probation:
+        on_probation = {PROBATION: probation_config(active.version, now + probation, found.targets)}
     record = registry.publish(
         weights_artifact(weights),
         metrics={**metrics, "continuous": {"against": active.version, **asdict(comparison)}},
@@ -159,13 +212,18 @@ def _publish(
             **base.config,
             "base": {"version": base.version, "sha256": base.sha256, "created_at": base.created_at},
             TRAINED_UNTIL: found.trained_until,
+            **on_probation,
         },
-        created_at=datetime.now(UTC).isoformat(timespec="seconds"),
+        created_at=now.isoformat(timespec="seconds"),
         note=f"continuous training: {comparison} against {active.version}",
         replaces=active,
     )
     registry.prune_weights()
     return record
+
+
+def _now(settings: Settings) -> datetime:
+    return (settings.feed_now or datetime.now(UTC)).astimezone(UTC)
 
 
 def _report(

@@ -61,7 +61,7 @@ FEW_CANDIDATES = RankingOptions(candidates=12, whole_catalogue=0)
 
 
 class FakeModels:
-    """ModelSource of the model `published`, then of `earlier` ones; counts the loads.
+    """ModelSource of the model `published`, then of `earlier` ones; a rollback replaced `replaced`. Counts the loads.
 
     It fails with `error` if it is set, or with that of the version in `errors`. `channels` have versions; without one,
     the served version is that of the channel.
@@ -70,6 +70,7 @@ class FakeModels:
     def __init__(self) -> None:
         self.published: PublishedModel | None = None
         self.earlier: list[PublishedModel] = []
+        self.replaced: list[ModelRecord] = []
         self.errors: dict[str, Exception] = {}
         self.error: DomainError | None = None
         self.channels: dict[Channel, str] = {}
@@ -83,6 +84,9 @@ class FakeModels:
         if self.error is not None:
             raise self.error
         return [one.record for one in self._models()]
+
+    def rolled_back(self) -> Sequence[ModelRecord]:
+        return self.replaced
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         self.fetches += 1

@@ -1,10 +1,12 @@
 """One step of continuous training on a live feed: from the log to weights that may be published."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
+from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.feed.dataset import FeedDataset
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
@@ -30,6 +32,7 @@ class FollowStep:
     comparison     the candidate against the serving weights; None without a counted request
     promoted       the weights to publish; None if the step keeps collecting
     trained_until  the time in seconds of the newest event that they learned from
+    targets        the types of events that are requests
     """
 
     requests: int
@@ -37,6 +40,7 @@ class FollowStep:
     comparison: Comparison | None
     promoted: ChoiceModel | None
     trained_until: float
+    targets: Sequence[InteractionType]
 
 
 def follow(
@@ -57,11 +61,12 @@ def follow(
     Raises ConfigurationError if the feed has other inputs than the serving weights.
     """
     replay = Replay(dataset, ranking, test_from=float(np.nextafter(trained_until, np.inf)), seed=options.seed)
+    targets = [INTERACTION_TYPES[kind] for kind in sorted(replay.targets)]
     learning = LearningOptions(requests=options.older, seed=options.seed)
     sample, newest, scored = requests_around(replay, learning, options.newest)
+    if not len(scored):
+        return FollowStep(0, 0, None, None, trained_until, targets)
     rows = np.unique(np.concatenate([sample, newest, scored[-MAX_SCORED:]]))
-    if not len(rows):
-        return FollowStep(0, 0, None, None, trained_until)
     stream = RequestStream(replay, rows, replay.test_from, learning)
     if stream.input_names != serving.names:
         raise ConfigurationError(
@@ -78,6 +83,6 @@ def follow(
         training.learn(block.known.tolist())
         counted = len(training.ranks)
         if len(block.requests) and (promoted := training.promote_if_better()) is not None:
-            return FollowStep(n_scored, counted, promoted, training.serving, until)
+            return FollowStep(n_scored, counted, promoted, training.serving, until, targets)
     comparison = training.ranks.comparison() if len(training.ranks) else None
-    return FollowStep(n_scored, len(training.ranks), comparison, None, until)
+    return FollowStep(n_scored, len(training.ranks), comparison, None, until, targets)

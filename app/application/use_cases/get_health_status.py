@@ -46,6 +46,7 @@ class ServiceState:
     usual_stability   the largest index of each input in a part of the training
     chosen_places     version of the model -> place on a page -> events that chose the post there
     stopped_variants  experiments and their variants that guardrails stopped
+    promotions_rolled_back  promotions of weights over the served full training that were rolled back
     snapshot_*        of the last snapshot of the state; None before this process stored one
     """
 
@@ -77,6 +78,7 @@ class ServiceState:
     usual_stability: Mapping[str, float] = field(default_factory=dict)
     chosen_places: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     stopped_variants: Sequence[tuple[str, str]] = ()
+    promotions_rolled_back: int = 0
 
     @property
     def model_loaded(self) -> bool:

@@ -10,6 +10,7 @@ from app.application.workers.state_updater import StateUpdater
 from app.application.workers.variant_models import VariantModels
 from app.domain.errors import StorageUnavailable
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.probation import probation_of
 from app.domain.experiments.stop import Stop
 from app.domain.repositories.experiment_repository import ExperimentResults
 
@@ -30,9 +31,25 @@ class ExperimentSource(Protocol):
         """Return the present experiments. Raises ValueError if they cannot be used."""
 
 
+@dataclass(frozen=True, slots=True)
+class NoExperiments:
+    """ExperimentSource of a service without a file of experiments."""
+
+    experiments: Sequence[Experiment] = ()
+
+    def fingerprint(self) -> object:
+        """Nothing changes."""
+
+    def read(self) -> Sequence[Experiment]:
+        """No experiments."""
+        return self.experiments
+
+
 @dataclass(eq=False)
 class ExperimentsWatcher:
     """Ranks with changed experiments. While they cannot be read, those of before run.
+
+    The probation of the served version is an experiment too, unless an enabled one changes the model.
 
     No variant runs before the stops were read once: one that was stopped would run again.
 
@@ -62,7 +79,6 @@ class ExperimentsWatcher:
 
     def check(self) -> None:
         """Read the experiments if they changed, and see that a model that was loaded meanwhile has them."""
-        self._read_stops()
         fingerprint = self.source.fingerprint()
         if fingerprint != self._fingerprint:
             self._fingerprint = fingerprint
@@ -74,11 +90,21 @@ class ExperimentsWatcher:
                 self.is_failing = True
             else:
                 self.is_failing = False
-                log.info("experiments.read", enabled=[one.name for one in experiments if one.enabled])
+                if experiments or self.updater.experiments:
+                    log.info("experiments.read", enabled=[one.name for one in experiments if one.enabled])
+        self._read_stops()
         self._run()
 
+    def _experiments(self) -> Sequence[Experiment]:
+        """Those that are configured, and the probation of the served version."""
+        configured, served = self.source.experiments, self.updater.feed.ranker.published
+        probation = None if served is None else probation_of(served.record)
+        if probation is None or any(one.enabled and one.changes_model for one in configured):
+            return configured
+        return (*configured, probation)
+
     def _read_stops(self) -> None:
-        if self.results is None:
+        if self.results is None or not self._experiments():
             return
         try:
             self._stops = frozenset(self.results.stops())
@@ -88,9 +114,10 @@ class ExperimentsWatcher:
 
     def _run(self) -> None:
         """Rank with the experiments and their stops, unless the ranker has them."""
-        if self._stops is None:
+        if self._stops is None and self._experiments():
             return
-        experiments = tuple(one.with_stops(self._stops) for one in self.source.experiments)
+        stops = self._stops or ()
+        experiments = tuple(one.with_stops(stops) for one in self._experiments())
         models_changed = self.models.load(experiments, self.updater.feed.ranker.published)
         self.updater.variant_models = self.models.loaded
         if models_changed or self.updater.feed.ranker.experiments.configured != experiments:

@@ -1,5 +1,6 @@
 """Watches the model registry and installs newly published models."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -28,6 +29,7 @@ class ModelWatcher:
 
     last_error      why the newest model is not active; None if it is
     failures        number of models that failed to load
+    rolled_back     versions that a rollback replaced, and that were not active since
     restored_model  SHA-256 of the artefact in whose text space the posts of a snapshot have vectors
     """
 
@@ -37,10 +39,20 @@ class ModelWatcher:
     restored_model: str | None = field(default=None, init=False)
     last_error: str | None = field(default=None, init=False)
     failures: int = field(default=0, init=False)
+    rolled_back: Sequence[ModelRecord] = field(default=(), init=False)
     _last_fingerprint: object = field(default=_NEVER_READ, init=False)
     _pending: PublishedModel | None = field(default=None, init=False)  # loaded, but not installed
     _retries: int = field(default=0, init=False)
     _skipped_polls: int = field(default=0, init=False)
+
+    @property
+    def promotions_rolled_back(self) -> int:
+        """How many promotions of weights over the served full training were rolled back."""
+        served = self.feed.ranker.published
+        if served is None:
+            return 0
+        base = served.record.text_space_sha256
+        return sum(base == one.text_space_sha256 != one.sha256 for one in self.rolled_back)
 
     def check_for_new_model(self) -> None:
         """Load and install the published model if it changed, or again if that failed.
@@ -71,6 +83,7 @@ class ModelWatcher:
         StorageUnavailable.
         """
         candidates = self.models.candidates()
+        self.rolled_back = self.models.rolled_back()
         if not candidates:
             log.warning("model.none_published", serving=self.feed.ranker.model_version)
         rejected = None

@@ -45,7 +45,7 @@ class WorkerSupervisor:
     impression_writer  saves the pages that were shown; None if they are not saved
     snapshot_writer    None without a database, or if no snapshots are stored
     database_watcher   None without a database
-    experiments_watcher  None without a file of experiments
+    experiments_watcher  also runs the probation of the served version
     chosen_places     counts where users choose posts; None if pages are not saved
     experiment_reader    None without one or without a database
     stopping           also ends long reads of the log
@@ -153,6 +153,7 @@ class WorkerSupervisor:
             usual_stability=stability.usual() if stability else {},
             chosen_places=self.chosen_places.counts if self.chosen_places else {},
             stopped_variants=experiments.stopped_variants if experiments else (),
+            promotions_rolled_back=watcher.promotions_rolled_back,
         )
 
     def _database(self) -> Database:

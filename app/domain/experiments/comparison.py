@@ -116,26 +116,55 @@ def compare_guardrail(
 ) -> Comparison:
     """Compare a guardrail by the counts of these users. The interval holds with the probability 1 - `level`."""
     base = GUARDRAIL_BASES.get(metric, GUARDRAIL_BASES[None])
-    actions, served = PER * counts.counts[metric], counts.counts[base]
+    actions, served = counts.counts[metric], counts.counts[base]
+    control, other = ((actions[some], served[some]) for some in (of_control, of_other))
+    rates = _Rates(metric, f"{PER:,} {base}s", counts.window_days, control, other)
+    return _compare_rates(experiment, variant, rates, "worse", level)
+
+
+def compare_choices(
+    experiment: Experiment, variant: str, control: tuple[Values, Values], other: tuple[Values, Values]
+) -> Comparison:
+    """Compare the choices per 1,000 posts. `control` and `other` are choices and shown posts by user, (n,) each."""
+    rates = _Rates(experiment.primary_metric, f"{PER:,} posts", experiment.window_days, control, other)
+    return _compare_rates(experiment, variant, rates, "better", LEVEL)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rates:
+    """Actions of users in relation to what they were served; `control` and `other` have (n,) of both by user."""
+
+    metric: str
+    unit: str
+    window_days: int
+    control: tuple[Values, Values]
+    other: tuple[Values, Values]
+
+
+def _compare_rates(
+    experiment: Experiment, variant: str, rates: _Rates, if_more: Outcome, level: float
+) -> Comparison:
+    """The comparison; its outcome is `if_more` if the variant is known to have more actions."""
     outcome: Outcome = "unknown"
     found, verdict = None, "no difference is known"
-    if min(of_control.sum(), of_other.sum()) < MIN_USERS:
+    both = rates.control, rates.other
+    if min(len(actions) for actions, _ in both) < MIN_USERS:
         outcome, verdict = "too_few", _TOO_FEW_USERS
-    elif actions[of_control | of_other].sum() < PER * MIN_ACTIONS:
+    elif sum(actions.sum() for actions, _ in both) < MIN_ACTIONS:
         outcome, verdict = "too_few", f"not enough data yet: there are fewer than {MIN_ACTIONS}"
     if outcome == "too_few":
-        control, other = (
-            float(actions[some].sum() / max(1.0, served[some].sum())) for some in (of_control, of_other)
-        )
+        control, other = (PER * float(actions.sum() / max(1.0, served.sum())) for actions, served in both)
     else:
-        means = [Mean.of_ratio(actions[some], served[some]) for some in (of_control, of_other)]
+        means = [Mean.of_ratio(PER * actions, served) for actions, served in both]
         control, other = means[0].value, means[1].value
         found = difference(means[0], means[1], experiment.planned_users, level)
         if found.excludes_zero:
-            outcome = "worse" if found.low > 0 else "better"
+            if_fewer: Outcome = "better" if if_more == "worse" else "worse"
+            outcome = if_more if found.low > 0 else if_fewer
             verdict = f"{outcome} than the control"
-    unit = f"{PER:,} {base}s"
-    return _comparison(metric, unit, counts.window_days, variant, (control, other), found, outcome, verdict)
+    return _comparison(
+        rates.metric, rates.unit, rates.window_days, variant, (control, other), found, outcome, verdict
+    )
 
 
 _TOO_FEW_USERS: Final = f"not enough data yet: each variant needs {MIN_USERS} users whose days have ended"

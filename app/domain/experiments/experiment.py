@@ -109,6 +109,11 @@ class Experiment:
         return next(variant for variant in self.variants if variant.changes_nothing)
 
     @property
+    def changes_model(self) -> bool:
+        """Whether a variant names what ranks, a version or a channel."""
+        return any(variant.named_model for variant in self.variants)
+
+    @property
     def interleaved_variant(self) -> Variant | None:
         """The variant whose ranking is interleaved with that of the control; None in an A/B test."""
         if self.kind != "interleaving":

@@ -72,6 +72,9 @@ class ModelSource(Protocol):
         Raises InvalidArtifact, ModelUnavailable.
         """
 
+    def rolled_back(self) -> Sequence[ModelRecord]:
+        """The versions that a rollback replaced, and that were not active since. Raises as `candidates` does."""
+
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """Load one of `candidates`. Raises InvalidArtifact, ModelUnavailable, UnknownVersion if it was removed."""
 

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from app.domain.experiments.experiment import Experiment
 from app.domain.experiments.preference import Preference
+from app.domain.experiments.probation import ProbationCounts
 from app.domain.experiments.read_out import ReadOut
 from app.domain.experiments.stop import Stop
 from app.domain.experiments.user_counts import ExperimentData
@@ -37,6 +38,16 @@ class ExperimentCredits(Protocol):
 
     def read(self, experiment: Experiment, now: datetime) -> UserCredits:
         """What the users of an interleaving did until `now`, of those whose first page is still stored.
+
+        Raises StorageUnavailable.
+        """
+
+
+class ProbationReader(Protocol):
+    """Reads what the users of a probation did."""
+
+    def of_probation(self, probation: Experiment, targets: Sequence[str]) -> ProbationCounts:
+        """What they were shown and chose; `targets` are the types of events. Users of both variants are omitted.
 
         Raises StorageUnavailable.
         """

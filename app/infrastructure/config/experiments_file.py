@@ -22,6 +22,7 @@ from app.domain.experiments.experiment import (
     OwnMetric,
     Variant,
 )
+from app.domain.experiments.probation import PREFIX as PROBATION_PREFIX
 from app.domain.experiments.user_counts import DEGRADED_PAGES, SLOW_PAGES
 from app.infrastructure.config.ranking_settings import RANKING_BOUNDS
 from app.infrastructure.config.setting_types import Fraction
@@ -99,6 +100,10 @@ class _ExperimentTable(BaseModel):
 
     @model_validator(mode="after")
     def _check_together(self) -> "_ExperimentTable":
+        if self.name.startswith(PROBATION_PREFIX):
+            raise ValueError(
+                f"name: {PROBATION_PREFIX}... is of promotions by training.follow; take another one"
+            )
         names = [one.name for one in self.variant]
         if len(set(names)) < len(names):
             raise ValueError("two variants have the same name; rename one")

@@ -204,6 +204,8 @@ class Settings(BaseSettings):
     """File (TOML) of experiments with the ranking, read again while the service runs. Unset: there are none."""
     experiment_read_minutes: Annotated[float, Field(ge=1, le=1440, allow_inf_nan=False)] = 60
     """Interval between two read-outs of an experiment, in which guardrails stop variants that are clearly worse."""
+    probation_minutes: Annotated[float, Field(ge=0, le=10_080, allow_inf_nan=False)] = 240
+    """Time after a promotion by training.follow in which 10 % of the users keep the weights of before; 0: none do."""
     slow_page_ms: Milliseconds = 50
     """Time to make a page above which it counts as slow in experiments."""
     randomised_share: Fraction = 0.0

@@ -1,7 +1,7 @@
 """Reads what the users of experiments did from the database."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 import numpy as np
@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 
 from app.domain.entities.reason import Reason
 from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.probation import ProbationCounts
 from app.domain.experiments.user_counts import (
     PAGES,
     POSTS,
@@ -67,6 +68,17 @@ WITH pages AS MATERIALIZED (
 SELECT variant, place, letter, shown, coalesce(events, 0) FROM shown LEFT JOIN did USING (variant, place, letter)
 ORDER BY 1, 2, 3
 """
+# What users did until the end of a probation. A user with both variants, by a merge, is omitted.
+_PROBATION = """
+WITH shown AS (
+    SELECT user_id, min(variant) AS variant FROM {experiment_user_day}
+    WHERE experiment = %(experiment)s AND metric = 'page' GROUP BY user_id HAVING count(DISTINCT variant) = 1
+)
+SELECT s.variant, coalesce(sum(c.count) FILTER (WHERE c.metric = 'post'), 0)::bigint,
+    coalesce(sum(c.count) FILTER (WHERE c.metric = ANY (%(targets)s)), 0)::bigint
+FROM shown s JOIN {experiment_user_day} c ON c.user_id = s.user_id AND c.experiment = %(experiment)s
+WHERE c.day <= %(until)s GROUP BY s.user_id, s.variant
+"""
 _EXPOSURES = """
 SELECT user_id::text, variant, min(day), sum(count)::bigint FROM {experiment_user_day}
 WHERE experiment = %s AND metric = 'page' GROUP BY user_id, variant ORDER BY user_id, variant
@@ -115,6 +127,18 @@ class SqlExperimentCounts(SqlRepository):
                 self._sums(connection, experiment),
                 self._places(connection, experiment, now),
             )
+
+    def of_probation(self, probation: Experiment, targets: Sequence[str]) -> ProbationCounts:
+        """As in ProbationReader."""
+        until = datetime.fromtimestamp(probation.end, UTC).date()
+        parameters = {"experiment": probation.name, "targets": list(targets), "until": until}
+        with self.transaction(snapshot=True) as connection:
+            rows = connection.exec_driver_sql(_PROBATION.format_map(self.schema), parameters).all()
+        return ProbationCounts(
+            np.array([row[0] for row in rows], np.str_),
+            np.array([row[1] for row in rows], np.float64),
+            np.array([row[2] for row in rows], np.float64),
+        )
 
     def exposures(self, experiment: str) -> Iterator[Sequence[Sequence[Any]]]:
         """Batches of rows (user, variant, first day, pages), by user. Raises StorageUnavailable."""

@@ -32,6 +32,10 @@ class RegistryModelSource:
         """As in ModelSource."""
         return self.registry.candidates()
 
+    def rolled_back(self) -> Sequence[ModelRecord]:
+        """As in ModelSource."""
+        return self.registry.rolled_back()
+
     def fetch(self, candidate: ModelRecord) -> PublishedModel:
         """As in ModelSource."""
         self.registry.check(candidate.version)
@@ -77,6 +81,10 @@ class FileModelSource:
     def candidates(self) -> Sequence[ModelRecord]:
         """The model of the file."""
         return (self.registry.file_record(self.path),)
+
+    def rolled_back(self) -> Sequence[ModelRecord]:
+        """A file has no versions before it."""
+        return ()
 
     def fetch(self, candidate: ModelRecord) -> PublishedModel:  # noqa: ARG002  there is one
         """As in ModelSource."""

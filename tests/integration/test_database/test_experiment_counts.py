@@ -11,8 +11,12 @@ from sqlalchemy import Engine
 from app.domain.entities import Impression, Reason
 from app.domain.entities.control import Control
 from app.domain.entities.interaction import Interaction, InteractionType
+from app.domain.entities.model_record import ModelRecord
+from app.domain.experiments.experiment import Experiment
+from app.domain.experiments.probation import probation_config, probation_of
 from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
+from app.infrastructure.database.experiment_counts import SqlExperimentCounts
 from app.infrastructure.database.impression_repository_impl import EXPERIMENT_DAYS, SqlImpressionRepository
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from tests.support.storage_under_test import SqlTables, a_post, a_user
@@ -188,3 +192,56 @@ def test_counts_of_deleted_users_and_of_years_ago_are_removed(engine: Engine, ta
     tables.run("DELETE FROM {users} WHERE external_id = 'anna'")
 
     assert counts(engine) == counts(engine, "bert") == {}
+
+
+def a_probation(version: str = "v7") -> Experiment:
+    until = probation_config("v6", TODAY + timedelta(hours=4), ["like", "share"])
+    record = ModelRecord(version, "m.pkl", TODAY.isoformat(), "active", "7" * 64, 1, {}, {"probation": until})
+    probation = probation_of(record)
+    assert probation is not None
+    return probation
+
+
+def test_what_users_of_a_probation_chose_is_read_by_variant(engine: Engine) -> None:
+    show(engine, "anna", {"probation-v7": "new"})
+    show(engine, "bert", {"probation-v7": "old"}, posts=3)
+    for kind in ("like", "like", "share", "click"):
+        track(engine, "bert", kind)
+
+    found = SqlExperimentCounts(engine, budget_seconds=20).of_probation(a_probation(), ["like", "share"])
+
+    by_variant = dict(zip(found.variants.tolist(), zip(found.posts, found.choices, strict=True), strict=True))
+    assert by_variant == {"new": (2, 0), "old": (3, 3)}
+
+
+def test_an_event_counts_for_the_newest_probation_of_the_user_alone(engine: Engine) -> None:
+    show(engine, "anna", {"probation-v9": "old", **OTHER})
+    show(engine, "anna", {"probation-v10": "new"})
+    track(engine, "anna")
+    controls = SqlControlRepository(engine, budget_seconds=20)
+    hide = Control(user_uuid("anna"), "hide_post", post_id=post_uuid("first"))
+    controls.record(hide, undo=False, event_id=None)
+
+    found = {key[:2]: count for key, count in counts(engine).items() if key[3] in ("like", "hide_post")}
+
+    assert found == {("order", "other"): 1, ("probation-v10", "new"): 1}
+
+
+def test_events_two_days_after_the_pages_of_a_probation_do_not_count(
+    engine: Engine, tables: SqlTables
+) -> None:
+    show(engine, "anna", {"probation-v7": "new"})
+    tables.run("UPDATE experiment_user_day SET day = day - 2")
+
+    track(engine, "anna")
+
+    assert "like" not in {key[3] for key in counts(engine)}
+
+
+def test_counts_of_probations_are_kept_for_two_weeks(engine: Engine, tables: SqlTables) -> None:
+    show(engine, "anna", {"probation-v7": "new", **OTHER})
+    tables.run("UPDATE experiment_user_day SET day = day - 15")
+
+    SqlImpressionRepository(engine, budget_seconds=20).maintain(30)
+
+    assert {key[0] for key in counts(engine)} == {"order"}

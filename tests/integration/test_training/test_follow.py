@@ -1,14 +1,17 @@
 """Continuous training as a command: from the log in the database to published weights."""
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, text
 
+from app.domain.experiments.probation import probation_config
 from app.domain.ranking import user_features
 from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.options import RankingOptions
@@ -17,6 +20,7 @@ from app.infrastructure.config.settings import read_settings
 from app.infrastructure.database.trainer_lock import trainer_lock
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
+from app.infrastructure.ml.registry.weights import weights_artifact
 from tests.support.feeds import generated
 from tests.support.registries import NOON
 from training import follow as command
@@ -57,7 +61,7 @@ def untrained() -> ChoiceModel:
 
 
 def test_a_step_publishes_weights_that_rank_better(
-    registry: FileModelRegistry, capsys: pytest.CaptureFixture[str]
+    registry: FileModelRegistry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_base(registry, untrained())
 
@@ -75,9 +79,123 @@ def test_a_step_publishes_weights_that_rank_better(
     assert record.config["trained_until"] > TRAINED_UNTIL
     assert np.abs(registry.load("v2")["choice"]["linear"]).max() > 0
     assert "continuous training" in record.note
+    assert record.config["probation"]["against"] == "v1"
+    assert "like" in record.config["probation"]["targets"]
 
-    assert command.main(["--once"]) == 0  # continues after the events that v2 has learned from
-    assert capsys.readouterr().out.startswith("v2: ")
+    monkeypatch.setenv("PROBATION_MINUTES", "0")
+    registry.rollback()
+    assert (
+        command.main(["--once", "--json"]) == 0
+    )  # a rollback by hand: the requests of v2 do not count again
+    assert json.loads(capsys.readouterr().out)["counted"] == 0
+
+    registry.promote("v2")
+    assert command.main(["--once"]) == 0
+    assert capsys.readouterr().out.startswith("v2: on probation until ")
+
+
+def publish_on_probation(registry: FileModelRegistry, until: datetime) -> None:
+    """Weights over the base, as the command publishes them."""
+    base = registry.record("v1")
+    config = {
+        **base.config,
+        "base": {"version": base.version, "sha256": base.sha256, "created_at": base.created_at},
+        "probation": probation_config("v1", until, ["like"]),
+    }
+    registry.publish(weights_artifact(untrained()), metrics={}, config=config, created_at=NOON)
+
+
+def shown_to_users(engine: Engine, likes: dict[str, int]) -> None:
+    """3,000 users of the probation of v2, each with 20 posts and this number of likes by variant."""
+    statement = """
+    INSERT INTO experiment_user_day (user_id, experiment, variant, day, metric, count)
+    SELECT lpad(to_hex(n), 32, '0')::uuid, 'probation-v2', variant, '2026-01-13', metric, count + n / 10 %% 2
+    FROM generate_series(1, 3000) AS n
+    CROSS JOIN LATERAL (SELECT CASE n %% 10 WHEN 0 THEN 'old' ELSE 'new' END) AS v (variant)
+    CROSS JOIN LATERAL (VALUES ('page', 1), ('post', 20), ('like', (%s::jsonb->>variant)::int)) AS m (metric, count)
+    """
+    with engine.begin() as connection:
+        connection.exec_driver_sql(statement, (json.dumps(likes),))
+
+
+@pytest.fixture
+def counted(database_url: str) -> Iterator[Engine]:
+    """The database, in which no user of an experiment is left after the test."""
+    engine = create_engine(database_url.replace("postgresql:", "postgresql+psycopg2:", 1))
+    yield engine
+    with engine.begin() as connection:
+        connection.execute(text("TRUNCATE experiment_user_day, experiment_stop"))
+    engine.dispose()
+
+
+AFTER_THE_EVENTS = datetime(2100, 1, 1, tzinfo=UTC)
+
+
+def test_weights_with_which_users_choose_less_are_rolled_back_and_not_promoted_again_at_once(
+    registry: FileModelRegistry, counted: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_base(registry, untrained())
+    publish_on_probation(registry, until=AFTER_THE_EVENTS)
+    shown_to_users(counted, {"new": 1, "old": 3})
+
+    assert command.main(["--once"]) == 0
+
+    printed = capsys.readouterr().out
+    active = registry.active()
+    assert active is not None
+    assert active.version == "v1"
+    assert printed.startswith("v2: rolled back, v1 is active again; choices per 1,000 posts: v2 ")
+    with counted.connect() as connection:
+        [stop] = connection.execute(text("SELECT experiment, variant, metric FROM experiment_stop")).all()
+    assert tuple(stop) == ("probation-v2", "old", "choice")
+
+    assert command.main(["--once", "--json"]) == 0
+    step = json.loads(capsys.readouterr().out)
+    assert (step["active"], step["counted"], step["published"]) == ("v1", 0, None)
+
+    registry.promote("v2")  # by hand: its probation is over
+    assert command.main(["--once", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["active"] == "v2"
+
+
+@pytest.mark.parametrize(
+    ("likes", "verdict"),
+    [
+        pytest.param({"new": 3, "old": 3}, "no difference is known", id="equal"),
+        pytest.param({"new": 3, "old": 1}, "worse than the control", id="better than before"),
+    ],
+)
+def test_during_a_probation_nothing_is_promoted(
+    registry: FileModelRegistry,
+    counted: Engine,
+    capsys: pytest.CaptureFixture[str],
+    likes: dict[str, int],
+    verdict: str,
+) -> None:
+    publish_base(registry, untrained())
+    publish_on_probation(registry, until=AFTER_THE_EVENTS)
+    shown_to_users(counted, likes)
+
+    assert command.main(["--once", "--json"]) == 0
+
+    printed = json.loads(capsys.readouterr().out)
+    assert printed["active"] == "v2"
+    assert printed["probation"]["is_running"] is True
+    assert printed["probation"]["comparison"]["verdict"] == verdict
+    assert [one.version for one in registry.records()] == ["v1", "v2"]
+
+
+def test_after_a_probation_the_next_step_follows(
+    registry: FileModelRegistry, counted: Engine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    publish_base(registry, untrained())
+    publish_on_probation(registry, until=datetime(2026, 1, 13, 16, tzinfo=UTC))
+    shown_to_users(counted, {"new": 3, "old": 3})
+
+    assert command.main(["--once", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out)["published"] == "v3"
+    assert registry.record("v3").config["probation"]["against"] == "v2"
 
 
 def test_one_trainer_works_at_a_time(

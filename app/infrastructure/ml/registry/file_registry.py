@@ -76,6 +76,11 @@ class FileModelRegistry:
         manifests = (versions.active, *versions.previously_active) if versions.active else ()
         return tuple(one.record for one in manifests)
 
+    def rolled_back(self) -> tuple[ModelRecord, ...]:
+        """The versions that a rollback replaced, and that were not active since. Raises as `records` does."""
+        versions = self._read()
+        return tuple(one.record for one in versions.models if one.version in versions.rolled_back)
+
     def fingerprint(self) -> tuple[int, int, int] | None:
         """Changes whenever registry.json is replaced; None without one. Costs one stat call."""
         try:
@@ -186,12 +191,17 @@ class FileModelRegistry:
                 write_versions(self.models_dir / REGISTRY_FILE, versions.with_active(version))
             return before.record if before else None
 
-    def rollback(self) -> ModelRecord:
+    def rollback(self, replaces: ModelRecord | None = None) -> ModelRecord:
         """Make the version that was active before the present one active again; returns it.
 
-        Raises UnknownVersion when there is none, InvalidArtifact, ModelUnavailable.
+        replaces: the version that must be active still.
+
+        Raises UnknownVersion when there is none, InvalidArtifact, ModelUnavailable, NotActive if `replaces` is not
+        active any more.
         """
         with self._locked() as versions:
+            if replaces is not None:
+                _check_active(versions, replaces)
             manifest = versions.previous
             if manifest is None:
                 raise UnknownVersion("no version was active before this one")
@@ -374,4 +384,4 @@ def _check_active(versions: Versions, record: ModelRecord) -> None:
     active = versions.active
     if active is None or active.record.identity != record.identity:
         now = "none" if active is None else active.version
-        raise NotActive(f"{record.version} is not active any more (now: {now}); nothing was published")
+        raise NotActive(f"{record.version} is not active any more (now: {now}); nothing was changed")

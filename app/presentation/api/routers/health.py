@@ -125,6 +125,11 @@ class StateCollector(Collector):
                 "1 while EXPERIMENTS_FILE cannot be used and the experiments of before run",
                 health.experiments_failing,
             ),
+            (
+                "ml_promotions_rolled_back",
+                "Promotions of weights over the served full training that were rolled back",
+                health.promotions_rolled_back,
+            ),
             ("ml_write_behind_waiting", "Answers waiting to be copied", health.write_behind_pending),
             (
                 "ml_impressions_waiting",

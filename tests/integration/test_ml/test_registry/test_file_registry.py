@@ -15,7 +15,7 @@ from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import InvalidArtifact, ModelUnavailable, UnknownVersion
+from app.domain.errors import InvalidArtifact, ModelUnavailable, NotActive, UnknownVersion
 from app.infrastructure.ml.registry.file_registry import LOCK_FILE, FileModelRegistry
 from app.infrastructure.ml.registry.manifest import plain_json
 from app.infrastructure.ml.registry.registry_index import read_versions
@@ -217,6 +217,18 @@ def test_the_registry_remembers_what_was_rolled_back_until_it_is_active_again(
     assert rolled_back() == ["v2"]
     registry.prune(0)
     assert rolled_back() == []
+
+
+def test_a_rollback_of_a_version_that_is_not_active_any_more_changes_nothing(
+    registry: FileModelRegistry,
+) -> None:
+    for name in "abc":
+        publish(registry, name)
+
+    with pytest.raises(NotActive, match=r"v2 is not active any more \(now: v3\)"):
+        registry.rollback(registry.record("v2"))
+    assert registry.rollback(registry.record("v3")).version == "v2"
+    assert [one.version for one in registry.rolled_back()] == ["v3"]
 
 
 def test_rollback_to_a_damaged_artefact_changes_nothing(registry: FileModelRegistry, folder: Path) -> None:
