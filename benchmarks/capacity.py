@@ -16,6 +16,7 @@ from typing import Final
 import numpy as np
 
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.state import FeedState
 from app.shared.command_line import OneLineParser, whole_number
 
@@ -58,7 +59,7 @@ def add_posts(state: FeedState, posts: int, random: np.random.Generator) -> None
             seq=np.arange(start, start + count),
             texts=texts,
             tags=[(f"tag{number % 500}", f"tag{number % 77}") for number in range(count)],
-            vectors=vectors,
+            vectors=PostVectors(vectors, np.zeros((count, 0), np.float16)),
         )
 
 

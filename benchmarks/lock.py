@@ -29,6 +29,7 @@ from app.application.workers.state_updater import StateUpdater
 from app.domain.entities import INTERACTION_TYPES, Interaction, Post, User
 from app.domain.entities.control import Control
 from app.domain.feed.dataset import KEY_DTYPE, EventColumns, KeyedEvents
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.row_checksums import EventChecksums, FeedChecksums, RowChecksums
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.state import FeedState
@@ -88,7 +89,7 @@ def feed_state(users: int, posts: int, events: EventColumns) -> FeedState:
         seq=np.arange(posts),
         texts=[TEXT] * posts,
         tags=[("tag",)] * posts,
-        vectors=random.random((posts, DIMENSIONS), np.float32),
+        vectors=PostVectors(random.random((posts, DIMENSIONS), np.float32), np.zeros((posts, 0), np.float16)),
     )
     state.record(events, np.ones(len(events), np.bool_))
     checksums = EventChecksums()
@@ -298,8 +299,8 @@ def measure(users: int, posts: int, interactions: int, minutes: float) -> dict[s
         for number in range(round(60 * minutes)):
             changes.second(number)
         model = SimpleNamespace(pipeline=lambda *_: pipeline)
-        published = cast(PublishedModel, SimpleNamespace(model=model, record=None))
-        vectors = np.zeros((feed.state.n_posts, DIMENSIONS + 1), np.float32)
+        published = cast(PublishedModel, SimpleNamespace(model=model, record=SimpleNamespace(version=None)))
+        vectors = PostVectors.zeros(feed.state.n_posts, DIMENSIONS + 1)
         updater.replace_model(published, vectors)
         updater.replace_state(read_again, None, EventUpdates(seqs), None)
     finally:

@@ -13,7 +13,6 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from app.domain.entities.model_record import ModelRecord
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
@@ -78,7 +77,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     check_engine(settings)
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
-    text_space = _active_text_space(registry) if args.for_experiment else None
+    active = _active_model(registry) if args.for_experiment else None
     if args.interactions:
         feed = read_exported(args.interactions, settings, args.memory_limit)
     else:
@@ -91,7 +90,14 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
         trained = train(
-            feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers), text_space
+            feed,
+            options,
+            registry.active(),
+            progress,
+            stopwatch,
+            open_engine(settings, workers),
+            None if active is None else active.text_space,
+            None if active is None else active.embedding_projection,
         )
     record = registry.publish(
         trained.model.to_artifact(),
@@ -109,11 +115,11 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     return 1 if trained.rejection_reasons else 0
 
 
-def _active_text_space(registry: FileModelRegistry) -> TextSpace:
+def _active_model(registry: FileModelRegistry) -> ServedModel:
     active = registry.active()
     if active is None:
         raise ConfigurationError("--for-experiment: no version is active; train without it first")
-    return ServedModel.from_artifact(registry.load(active.version)).text_space
+    return ServedModel.from_artifact(registry.load(active.version))
 
 
 def _delete_erased(registry: FileModelRegistry, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from time import perf_counter
 from typing import Any, Final
@@ -18,9 +18,11 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.ranking.input_stability import InputDistribution
 from app.domain.ranking.options import RankingOptions
 from app.domain.ranking.simple_rankings import FORMULA, LEARNED
+from app.domain.ranking.user_features import EMBEDDING_FEATURES
 from app.domain.repositories.feed_log import FeedSnapshot
 from app.infrastructure.ml.collaborative_filter import CollaborativeFilter
 from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.embedding_projection import EmbeddingProjection
 from app.infrastructure.ml.model_loader import ServedModel
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import Progress
@@ -95,15 +97,20 @@ def train(
     stopwatch: Stopwatch,
     engine: TrainingEngine = LOCAL_ENGINE,
     text_space: TextSpace | None = None,
+    projection: EmbeddingProjection | None = None,
 ) -> TrainedModel:
     """Train on a feed with interactions. `active` is the published model to compare with.
 
-    The model has the given text space, or one that is fitted on the feed.
+    The model has the given text space and projection of embeddings, or those that are fitted on the feed. With a given
+    text space alone it reads no embeddings.
 
     The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
     table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
     `engine` executes the replays. Raises ChildProcessError as `replay_rankers` does.
     """
+    if text_space is not None and projection is None:
+        posts = replace(feed.dataset.posts, embedding=None)
+        feed = replace(feed, dataset=replace(feed.dataset, posts=posts))
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
     result, holdout = _evaluate(replay, options, progress, engine, stopwatch)
     users, hashes = replay.events.user[result.requests], replay.hashes(result.requests)
@@ -132,7 +139,9 @@ def train(
     progress("fit", 1, 2)
     simple = FORMULA if fit else config.ranker
     choice_model = fit.model if fit else None
-    model = fit_served_model(feed, options.ranking, choice_model, metrics, simple, inputs, text_space)
+    model = fit_served_model(
+        feed, options.ranking, choice_model, metrics, simple, inputs, text_space, projection
+    )
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
@@ -151,14 +160,20 @@ def fit_served_model(
     simple_ranking: str = FORMULA,
     inputs: InputDistribution | None = None,
     text_space: TextSpace | None = None,
+    projection: EmbeddingProjection | None = None,
 ) -> ServedModel:
-    """Fit the neighbour model, and the text space unless it is given, and add the trending posts.
+    """Fit the neighbour model, and the text space and projection unless they are given; add the trending posts.
 
     `simple_ranking` serves without a `choice_model`, and `inputs` is the distribution of the inputs of one.
     """
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting, limits=ranking.lists)
     text_space = text_space or TextSpace.fit(timeline.first_texts())
     timeline.embed_texts(text_space)
+    embeddings = timeline.first_embeddings()
+    if choice_model is None or not set(EMBEDDING_FEATURES.names()) <= set(choice_model.names):
+        projection = None  # nothing would read the vectors
+    elif projection is None and embeddings is not None:
+        projection = EmbeddingProjection.fit(embeddings)
     state = feed.to_state(timeline)
     events = newest_compared(timeline.events[np.flatnonzero(timeline.counted)])
     users, posts = (np.union1d(rows, [0]).astype(np.intp) for rows in (events.user, events.post))
@@ -170,6 +185,7 @@ def fit_served_model(
         post_keys=state.post_rows.by_row[posts].tolist(),
         collaborative_filter=CollaborativeFilter.fit(matrix, min(ranking.neighbours, len(users))),
         text_space=text_space,
+        embedding_projection=projection,
         choice_model=choice_model,
         trending=TrendingPosts.of(state),
         sizes={

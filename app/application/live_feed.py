@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 
 from app.application.feed_lock import FeedLock
 from app.application.running_experiments import NO_EXPERIMENTS, RunningExperiments
+from app.domain.entities import Post
+from app.domain.entities.post import post_text
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.state import FeedState
-from app.domain.ranking.model_interface import PublishedModel
+from app.domain.ranking.model_interface import PublishedModel, RankingModel
 from app.domain.ranking.pipeline import FeedPipeline
 
 
@@ -46,6 +49,29 @@ class ActiveRanker:
         if self.published is None:
             return np.zeros((len(texts), 0), np.float32)
         return self.published.model.embed(texts)
+
+    def vectors(self, posts: Sequence[Post]) -> PostVectors:
+        """Return the vectors of posts in the spaces of the model; they have no dimension without a model."""
+        return (
+            PostVectors.zeros(len(posts))
+            if self.published is None
+            else vectors_of(self.published.model, posts)
+        )
+
+    def project(self, embeddings: NDArray[np.float16]) -> NDArray[np.float16]:
+        """Return (n, k) projected embeddings (n, d); k is 0 without a model, or without a projection in it."""
+        if self.published is None:
+            return np.zeros((len(embeddings), 0), np.float16)
+        return self.published.model.project(list(embeddings))
+
+
+def vectors_of(model: RankingModel, posts: Sequence[Post]) -> PostVectors:
+    """The vectors of posts in the spaces of a model."""
+    embeddings = (post.embedding for post in posts)
+    return PostVectors(
+        model.embed([post_text(post.content, post.tags) for post in posts]),
+        model.project([None if one is None else np.frombuffer(one, np.float16) for one in embeddings]),
+    )
 
 
 class LiveFeed:

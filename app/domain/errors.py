@@ -71,7 +71,7 @@ class InvalidMerge(DomainError):
 
 
 class InvalidPost(DomainError):
-    """A post that cannot be stored: it is given twice, or it is for members and has no audience.
+    """A post that cannot be stored: it is given twice, is for members of no audience, or has an unusable embedding.
 
     `places` are all such posts of a call.
     """

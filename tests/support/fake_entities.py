@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+import numpy as np
+
 from app.domain.entities import Post, User
 from app.domain.errors import ErasedUser, InvalidPost, ManagedElsewhere, UnknownAuthor
 from app.domain.ids import post_uuid, user_uuid
@@ -88,6 +90,8 @@ def _values(columns: dict[str, Any]) -> dict[str, Any]:
             value = (user_uuid if name == "author_id" else post_uuid)(value)
         if name == "authors":
             value = [user_uuid(author) for author in value]
+        if name == "embedding" and value is not None:
+            value = np.array(value, np.float16).tobytes()
         values[name] = tuple(value) if isinstance(value, list) else value
     if "content" in values:
         values["content"] = values["content"] or ""

@@ -34,6 +34,7 @@ from app.domain.feed.dataset import (
     microseconds,
     uuid_keys,
 )
+from app.domain.feed.embeddings import same_length
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import (
@@ -555,9 +556,13 @@ class InMemoryFeedLog:
         return self._tables.source
 
     def read_all(
-        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+        self,
+        live_posts: LivePostLimits | None = None,
+        counting: CountingRule | None = DEFAULT_RULE,
+        *,
+        embeddings: bool = True,
     ) -> FeedSnapshot:
-        """Reads every post."""
+        """Reads every post, and all embeddings."""
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
         controlling = {row.control.user_id: None for row in self._tables.feedback}
         controls = [self._tables.controls_of(user_id) for user_id in controlling]
@@ -768,6 +773,9 @@ class InMemoryFeedLog:
                 sensitive=np.array([post.sensitive for post in posts], np.bool_),
                 root_id=[post.root_id for post in posts],
                 repost_of=[post.repost_of for post in posts],
+                embedding=same_length(
+                    [post.embedding and np.frombuffer(post.embedding, np.float16) for post in posts]
+                ),
             ),
             FollowColumns(
                 np.array([user_row[follower] for follower, _ in follows], np.int32),

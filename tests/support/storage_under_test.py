@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 from uuid import UUID
 
+import numpy as np
 from sqlalchemy import Engine
 
 from app.domain.entities import Interaction, InteractionType, Post, User
@@ -95,12 +96,13 @@ class SqlTables:
     def add_posts(self, *posts: Post) -> None:
         statement = (
             f"INSERT INTO {self.schema['posts']} AS p (id, external_id, author_id, content, tags, visible, created_at, "
-            "visibility, audience_id, language, sensitive, root_id, repost_of) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (id) DO UPDATE SET "
+            "visibility, audience_id, language, sensitive, root_id, repost_of, embedding) "
+            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::real[]) ON CONFLICT (id) DO UPDATE SET "
             "external_id = excluded.external_id, author_id = excluded.author_id, content = excluded.content, "
             "tags = excluded.tags, visible = excluded.visible, created_at = excluded.created_at, "
             "visibility = excluded.visibility, audience_id = excluded.audience_id, language = excluded.language, "
-            "sensitive = excluded.sensitive, root_id = excluded.root_id, repost_of = excluded.repost_of"
+            "sensitive = excluded.sensitive, root_id = excluded.root_id, repost_of = excluded.repost_of, "
+            "embedding = excluded.embedding"
         )
         with self.engine.begin() as connection:
             for post in posts:
@@ -108,7 +110,7 @@ class SqlTables:
                 row = (
                     str(post.id), post.external_id, author, post.content, list(post.tags), post.visible,
                     post.created_at, post.visibility, post.audience_id, post.language, post.sensitive, post.root_id,
-                    post.repost_of,
+                    post.repost_of, post.embedding and np.frombuffer(post.embedding, np.float16).tolist(),
                 )  # fmt: skip
                 connection.exec_driver_sql(statement, row)
 

@@ -81,7 +81,7 @@ class RequestStream:
     @property
     def input_names(self) -> tuple[str, ...]:
         """The names of the inputs of the examples."""
-        return user_features.names(impressions=self._replay.has_pages)
+        return user_features.names(**self._replay.optional_inputs)
 
     @property
     def times(self) -> NDArray[np.float64]:

@@ -31,8 +31,8 @@ class ChoiceSets:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the inputs. Those of impressions, the last ones, are missing for a feed without pages."""
-        return user_features.names(impressions=True)[: self.inputs.shape[2]]
+        """The names of the inputs."""
+        return user_features.names_of(self.inputs.shape[2])
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -79,7 +79,7 @@ def select_model(
     of the list before it shows in the likelihood.
     """
     names = choice_sets.names
-    excluded = user_features.excluded(options.without, impressions=True)[: len(names)]
+    excluded = user_features.excluded(options.without, names)
     everything = standardise(choice_sets, excluded)
     trials = _Trials(everything, options.seed)
     for ridge in options.ridges:

@@ -114,7 +114,7 @@ class CandidateSampler:
         self._pages = replay.pages
         self._sources = learned_sources(replay.options)
         self._seeds = replay.hashes(examples.event_rows).tolist()
-        self._inputs = partial(user_features.matrix, impressions=replay.has_pages)
+        self._inputs = partial(user_features.matrix, **replay.optional_inputs)
 
     def sample(self, number: int, request: ReplayRequest) -> SampledExample:
         """Sample the candidates of an example. `request` is the feed just before its event."""
@@ -147,7 +147,7 @@ class SampledExamples:
         self._known_at = np.maximum(events.time[examples.requests], page_complete_at)
         self._value = replay.options.kind_weights()[events.kind[examples.requests]].astype(np.float32)
         size = len(examples.requests), options.candidates
-        names = user_features.names(impressions=replay.has_pages)
+        names = user_features.names(**replay.optional_inputs)
         self._inputs = np.zeros((*size, len(names)), np.float32)
         self._log_weight = np.full(size, -np.inf, np.float32)
         self._full: list[FullChoiceSet] = []

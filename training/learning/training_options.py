@@ -46,7 +46,8 @@ class TrainingOptions:
             raise ConfigurationError(f"{min(unknown)}: unknown section (use ranking or learning)")
         ranking = _validated("ranking", values.get("ranking", {}), RankingOptions())
         learning = _validated("learning", values.get("learning", {}), LearningOptions())
-        known = {*user_features.names(impressions=True), *user_features.groups(impressions=True)}
+        every = user_features.OptionalInputs(impressions=True, embeddings=True)
+        known = {*user_features.names(**every), *user_features.groups(**every)}
         for name in learning.without:
             if name not in known:
                 raise ConfigurationError(f"learning.without: {name!r} is no input and no group of inputs")

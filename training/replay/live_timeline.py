@@ -14,7 +14,7 @@ from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.revival_limit import RevivalLimit
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Embed, FeedTimeline
+from app.domain.feed.timeline import Embed, FeedTimeline, Project
 
 _SHARE_BETWEEN_EVICTIONS = 0.1  # of the newest posts that are live, as in a service
 Rows = NDArray[np.intp]
@@ -108,6 +108,7 @@ class LiveReplay:
         self._first_eviction = eviction_times(timeline, limits)[:1].min(initial=np.inf)
         self.evicts = bool(np.isfinite(self._first_eviction))
         self._embedding: tuple[Embed, int] | None = None
+        self._projection: tuple[Project, int] | None = None
         self._timeline: LiveTimeline | None = None
 
     def state_at(self, now: float) -> FeedState | None:
@@ -118,6 +119,8 @@ class LiveReplay:
             self._timeline = LiveTimeline(self._all.dataset, self._all.state.counting, self._limits)
             if self._embedding is not None:
                 self._timeline.embed_texts(*self._embedding)
+            if self._projection is not None:
+                self._timeline.project_embeddings(*self._projection)
         self._timeline.advance(now)
         return self._timeline.state
 
@@ -126,6 +129,12 @@ class LiveReplay:
         self._embedding = embed, count
         if self._timeline is not None:
             self._timeline.embed_texts(embed, count)
+
+    def project_embeddings(self, project: Project, count: int) -> None:
+        """As in FeedTimeline."""
+        self._projection = project, count
+        if self._timeline is not None:
+            self._timeline.project_embeddings(project, count)
 
 
 def _day(time: float) -> date:

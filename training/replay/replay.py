@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.feed.dataset import EventColumns, FeedDataset
+from app.domain.feed.embeddings import has_enough
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.state import FeedState
@@ -17,15 +18,16 @@ from app.domain.feed.time_units import DAY
 from app.domain.feed.timeline import FeedTimeline, TimelineStart
 from app.domain.ranking.filters import NotMuted, NotOwn
 from app.domain.ranking.options import RankingOptions
+from app.domain.ranking.user_features import OptionalInputs
 from app.domain.services.ranking_context import RankingContext
-from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.choice_pages import ChoicePages
 from training.replay.hashes import hash_keys, mix
 from training.replay.live_timeline import LiveReplay
 from training.replay.neighbour_models import NeighbourModels
+from training.replay.post_spaces import PostSpaces
 
 GROWTH = 1.3
-"""Learned models and text vectorisers are refitted when their data has grown by this factor."""
+"""Learned models and the spaces of posts' vectors are refitted when their data has grown by this factor."""
 _WEAK_KINDS = ("view", "click")
 
 
@@ -66,14 +68,14 @@ class ReplayStart:
     has_pages     whether the whole feed has pages
     largest_rows  the largest rows of a user and of a post in the whole feed before the last refit of the neighbour
                   models that is not after the start, as rows of the state; -1 without events
-    text_spaces   number of posts -> the vectoriser that was fitted on their texts; the replay reads and adds some
+    spaces        number of posts -> the spaces that were fitted on them; the replay reads and adds some
     """
 
     feed: TimelineStart
     uncapped: TimelineStart
     has_pages: bool
     largest_rows: tuple[int, int]
-    text_spaces: dict[int, TextSpace]
+    spaces: dict[int, PostSpaces]
 
 
 class Replay:
@@ -110,6 +112,8 @@ class Replay:
         self.events: EventColumns = self.timeline.events
         self.pages = ChoicePages(self.timeline.pages, self.events)
         self.has_pages = len(self.pages) > 0 if start is None else start.has_pages
+        has_embeddings = has_enough(dataset.posts.embedding)
+        self.optional_inputs = OptionalInputs(impressions=self.has_pages, embeddings=has_embeddings)
         times = self.events.time
         if test_from is None:
             test_from = float(times[int(0.8 * len(times))]) if len(times) else 0.0
@@ -117,7 +121,7 @@ class Replay:
         self.refit_every, self.seed = refit_every, seed
         self._start = start
         self._neighbour_models: NeighbourModels | None = None
-        self._text_round: int | None = None
+        self._spaces_round: int | None = None
         self._contexts: dict[FeedState, RankingContext] = {}
         self._live = None if live_posts is None else LiveReplay(self.timeline, live_posts)
         self._user_hash = hash_keys(dataset.users.key)
@@ -191,7 +195,7 @@ class Replay:
 
         A choice (`event` from 0) on a page was made when the page was: neither it nor later pages count as shown.
         """
-        self._fit_text(now)
+        self._fit_spaces(now)
         self.timeline.advance(now)
         state = self.timeline.state
         row = int(self.timeline.user_row[user])
@@ -292,18 +296,18 @@ class Replay:
         round_ = int(np.floor((now - self.test_from) / self.refit_every))
         return self.test_from + round_ * self.refit_every
 
-    def _fit_text(self, now: float) -> None:
-        """Refit the text vectoriser when the number of posts has grown by 30 %, counted from `test_from`."""
+    def _fit_spaces(self, now: float) -> None:
+        """Refit the spaces of vectors when the number of posts has grown by 30 %, counted from `test_from`."""
         test_count = max(self.timeline.posts_before(self.test_from), 1)
         count = max(self.timeline.posts_before(now), 1)
         round_ = int(np.floor(np.log(count / test_count) / np.log(GROWTH) + 1e-9))
-        if round_ != self._text_round:
-            self._text_round = round_
+        if round_ != self._spaces_round:
+            self._spaces_round = round_
             fitted_count = min(int(np.ceil(test_count * GROWTH**round_)), count)
             next_count = max(int(np.ceil(test_count * GROWTH ** (round_ + 1))), count)
-            spaces = {} if self._start is None else self._start.text_spaces
+            spaces = {} if self._start is None else self._start.spaces
             if fitted_count not in spaces:
-                spaces[fitted_count] = TextSpace.fit(self.timeline.first_texts(fitted_count))
-            self.timeline.embed_texts(spaces[fitted_count], next_count)
+                spaces[fitted_count] = PostSpaces.fit(self.timeline, fitted_count)
+            spaces[fitted_count].apply(self.timeline, next_count)
             if self._live:
-                self._live.embed_texts(spaces[fitted_count], next_count)
+                spaces[fitted_count].apply(self._live, next_count)

@@ -11,8 +11,8 @@ from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.timeline import TimelineStart
 from app.domain.ranking.options import RankingOptions
-from app.infrastructure.ml.content_scorer import TextSpace
 from training.replay.choice_pages import MAX_AGE_SECONDS
+from training.replay.post_spaces import PostSpaces
 from training.replay.replay import Replay, ReplayStart
 
 
@@ -85,7 +85,7 @@ class SlicedFeed:
     """What all slices of a replay share: the feed without its events, and the arguments of the replay.
 
     exists_since, appears  as in `TimelineStart`
-    text_spaces            as in `ReplayStart`: the slices that one process replays share them
+    spaces                 as in `ReplayStart`: the slices that one process replays share them
     """
 
     dataset: FeedDataset
@@ -96,7 +96,7 @@ class SlicedFeed:
     test_from: float
     refit_every: float
     seed: int
-    text_spaces: dict[int, TextSpace] = field(default_factory=dict)
+    spaces: dict[int, PostSpaces] = field(default_factory=dict)
 
     @classmethod
     def of(cls, replay: Replay) -> Self:
@@ -122,7 +122,7 @@ class SlicedFeed:
             TimelineStart(one.start, self.exists_since, self.appears, listed, state.uncapped),
             len(self.dataset.pages) > 0,
             one.largest_rows,
-            self.text_spaces,
+            self.spaces,
         )
         pages = _pages_of(self.dataset.pages, one.users)
         return Replay(

@@ -148,11 +148,14 @@ class LogFollower:
     def _read_state(self) -> tuple[FeedState, EventUpdates, LogPosition]:
         """The state of a full read. The rows that were read are freed."""
         state = self.feed.state
-        snapshot = self.feed_log.read_all(self.live_posts, state.counting)
+        projects = self.feed.ranker.vectors([]).embedding.shape[1] > 0
+        snapshot = self.feed_log.read_all(self.live_posts, state.counting, embeddings=projects)
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
         timeline.embed_texts(self.feed.ranker.embed)
+        if snapshot.dataset.posts.embedding is not None:
+            timeline.project_embeddings(self.feed.ranker.project)
         events = EventUpdates(snapshot.event_checksums.newest(MAX_REMEMBERED_EVENTS).keys)
         return snapshot.to_state(timeline), events, snapshot.position
 

@@ -5,15 +5,14 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from app.application.live_feed import LiveFeed
+from app.application.live_feed import LiveFeed, vectors_of
 from app.application.workers.event_updates import EventUpdates
 from app.application.workers.state_updater import StateUpdater
 from app.domain.entities.model_record import ModelRecord
-from app.domain.entities.post import post_text
 from app.domain.errors import DomainError, ModelUnavailable, StorageUnavailable
 from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.uuid_index import Keys
 from app.domain.ranking.model_interface import ModelSource, PublishedModel, RankingModel
 
@@ -144,7 +143,7 @@ class ModelWatcher:
             if is_read:
                 raise
             with updater.write_lock:  # until it is read, the feed of a snapshot has no vectors
-                updater.replace_model(published, np.zeros_like(published.model.embed([""])[:0]))
+                updater.replace_model(published, vectors_of(published.model, []))
                 updater.position = None
 
     def _embed_and_install(self, published: PublishedModel) -> None:
@@ -154,8 +153,8 @@ class ModelWatcher:
         """
         model, updater = published.model, self.updater
         while self.feed.ranker.published is not published:
-            state, keys, vectors = self.feed.state, np.empty(0, KEY_DTYPE), model.embed([""])[:0]
-            with updater.posts.noting_changed_texts() as changed:
+            state, keys, vectors = self.feed.state, np.empty(0, KEY_DTYPE), vectors_of(model, [])
+            with updater.posts.noting_changed_posts() as changed:
                 keys, vectors = self._embed_rows(model, keys, vectors, changed)
                 with updater.write_lock:
                     keys, vectors = self._embed_rows(model, keys, vectors, changed)
@@ -165,20 +164,22 @@ class ModelWatcher:
                             updater.replace_model(published, vectors)
 
     def _has_vectors_of(self, published: PublishedModel) -> bool:
-        """True if the posts have vectors in the text space of the model: of a snapshot, or of the active model."""
+        """True if the posts have vectors in the spaces of the model: of a snapshot, or of the active model."""
         active = self.feed.ranker.published
         space = self.restored_model if active is None else active.record.text_space_sha256
         if published.record.text_space_sha256 != space:
             return False
-        return len(published.model.embed([""])[0]) == self.feed.state.text.shape[1]
+        state = self.feed.state
+        present = PostVectors(state.text[:0], state.embeddings[:0])
+        return vectors_of(published.model, []).dimensions == present.dimensions
 
     def _embed_rows(
-        self, model: RankingModel, keys: Keys, vectors: NDArray[np.float32], changed: set[bytes]
-    ) -> tuple[Keys, NDArray[np.float32]]:
-        """Keys of posts by row, and (n_posts, d) text vectors of all posts; 0 for rows without a post.
+        self, model: RankingModel, keys: Keys, vectors: PostVectors, changed: set[bytes]
+    ) -> tuple[Keys, PostVectors]:
+        """Keys of posts by row, and the vectors of all posts; 0 for rows without a post.
 
-        `vectors` (n, d) of rows that have the same post as in `keys` (n,) are kept, except for those in `changed`,
-        which is emptied. Other texts are read from the database.
+        `vectors` of rows that have the same post as in `keys` (n,) are kept, except for those in `changed`, which is
+        emptied. Other posts are read from the database.
         """
         state = self.feed.state
         now = state.post_rows.by_row[: state.n_posts].copy()
@@ -193,10 +194,9 @@ class ModelWatcher:
                 row_of[key] = row
         row_of |= {key: row for key in changed if (row := state.post_rows.get(key, -1)) >= 0}
         changed.clear()
-        vectors = np.concatenate([vectors, np.zeros((len(now) - len(vectors), vectors.shape[1]), np.float32)])
-        vectors[rows] = 0.0
-        if vectors.shape[1]:
+        vectors = vectors.extended(len(now))
+        vectors.put(rows, PostVectors.zeros(len(rows), *vectors.dimensions))
+        if any(vectors.dimensions):
             for posts, _ in self.updater.posts.read([key for key in row_of if any(key)]):
-                embedded = model.embed([post_text(post.content, post.tags) for post in posts])
-                vectors[[row_of[post.id.bytes] for post in posts]] = embedded
+                vectors.put([row_of[post.id.bytes] for post in posts], vectors_of(model, posts))
         return now, vectors

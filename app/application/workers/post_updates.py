@@ -17,7 +17,6 @@ from app.application.workers.post_revival import PostRevival, posts_of_memory, p
 from app.application.workers.post_upsert import changed_authors, restore_hidden_posts, upsert_posts
 from app.application.workers.stored_lists import StoredLists
 from app.domain.entities import Post
-from app.domain.entities.post import post_text
 from app.domain.feed.engaged_users import engaged_users
 from app.domain.feed.row_checksums import Checksums
 from app.domain.feed.slices import Writing, slices
@@ -42,7 +41,7 @@ class PostUpdates:
     stored_posts: PostRepository | None
     lists: StoredLists
     change_lock: RLock
-    _changed_texts: set[bytes] | None = field(default=None, init=False)
+    _changed_posts: set[bytes] | None = field(default=None, init=False)
     _latest: LatestChanges = field(default_factory=LatestChanges, init=False)
     _revival: PostRevival = field(default_factory=PostRevival, init=False)
 
@@ -102,22 +101,22 @@ class PostUpdates:
         return float(state.created[newest[0]]) if len(newest) else 0.0
 
     @contextmanager
-    def noting_changed_texts(self) -> Iterator[set[bytes]]:
+    def noting_changed_posts(self) -> Iterator[set[bytes]]:
         """A set of the keys (UUID bytes) of posts that are added or updated in this context."""
-        self._changed_texts = set()
+        self._changed_posts = set()
         try:
-            yield self._changed_texts
+            yield self._changed_posts
         finally:
-            self._changed_texts = None
+            self._changed_posts = None
 
     def _upsert_batch(self, posts: Sequence[Post], seqs: Mapping[UUID, int], *, revives: bool) -> None:
         state, interactions = self.feed.state, self.lists.interactions
         accepts = self._latest.accepts
         batch = list({post.id: post for post in posts if accepts(post.id, seqs.get(post.id))}.values())
         batch = batch if revives else posts_of_memory(state, batch)
-        vectors = self.feed.ranker.embed([post_text(post.content, post.tags) for post in batch])
-        if self._changed_texts is not None:
-            self._changed_texts.update(post.id.bytes for post in batch)
+        vectors = self.feed.ranker.vectors(batch)
+        if self._changed_posts is not None:
+            self._changed_posts.update(post.id.bytes for post in batch)
         returning = posts_with_stored_events(state, batch)
         restore_hidden_posts(state, batch, self._writes("posts"))
         changed = changed_authors(state, batch)

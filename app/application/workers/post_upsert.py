@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.domain.entities import Post
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.engaged_users import engaged_users
 from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.rebuilt_lists import is_complete
@@ -19,9 +19,9 @@ _POSTS_PER_STEP = 3
 
 
 def upsert_posts(
-    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32], writing: Writing
+    state: FeedState, posts: Sequence[Post], vectors: PostVectors, writing: Writing
 ) -> list[int]:
-    """Update known posts and append new ones, in short steps. `vectors` (n, d) are those of the texts of `posts`.
+    """Update known posts and append new ones, in short steps. `vectors` are those of `posts`.
 
     Returns the previous and the present rows of re-created posts whose lists are to be rebuilt, with those of the users
     who engaged with them: memory does not have all their events.
@@ -56,9 +56,7 @@ def upsert_posts(
     return to_rebuild
 
 
-def _upsert_step(
-    state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32], authors: set[int]
-) -> None:
+def _upsert_step(state: FeedState, posts: Sequence[Post], vectors: PostVectors, authors: set[int]) -> None:
     """Upsert a few posts. Adds to `authors`."""
     new: list[int] = []
     for index, post in enumerate(posts):
@@ -106,7 +104,7 @@ def restore_hidden_posts(state: FeedState, posts: Sequence[Post], writing: Writi
             recount_author(state, state.author.item(row), writing)
 
 
-def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32]) -> None:
+def _update(state: FeedState, row: int, post: Post, vector: PostVectors) -> None:
     state.update_post(
         post.id.bytes,
         external_id=_external_id(post),
@@ -117,10 +115,11 @@ def _update(state: FeedState, row: int, post: Post, vector: NDArray[np.float32])
         tags=post.tags,
         settings=PostSettings.of_posts([post]),
     )
-    state.set_text(np.array([row]), vector)
+    state.set_text(np.array([row]), vector.text)
+    state.set_embeddings(np.array([row]), vector.embedding)
 
 
-def _append(state: FeedState, posts: Sequence[Post], vectors: NDArray[np.float32]) -> None:
+def _append(state: FeedState, posts: Sequence[Post], vectors: PostVectors) -> None:
     state.add_posts(
         [post.id.bytes for post in posts],
         external_ids=[_external_id(post) for post in posts],

@@ -8,7 +8,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-from numpy.typing import NDArray
 
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.running_experiments import NO_EXPERIMENTS, RunningExperiments
@@ -27,6 +26,7 @@ from app.application.workers.stored_lists import StoredLists
 from app.application.workers.variant_models import variant_model
 from app.domain.entities import User
 from app.domain.experiments.experiment import Experiment
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.rebuilt_lists import short_lists
 from app.domain.feed.retraction import pairs_to_remove, set_account_created
 from app.domain.feed.shown_pages import ShownPage, record_pages
@@ -124,22 +124,19 @@ class StateUpdater:
         before[0].clear_memoised()
         del before  # here, because to free a large state takes longer than the lock may be held
 
-    def replace_model(self, published: PublishedModel, vectors: NDArray[np.float32] | None) -> None:
-        """Rank the served state with another model. `vectors` are the (n, d) text vectors of its first n posts.
+    def replace_model(self, published: PublishedModel, vectors: PostVectors | None) -> None:
+        """Rank the served state with another model. `vectors` are those of its first n posts.
 
         None: the state has them. Raises InvalidArtifact.
         """
         state = self.feed.state
         ranker, before = self.new_ranker(published, state), self.feed.ranker
         with self.change_lock:
-            text = state.text
-            if vectors is not None:
-                text = np.zeros((len(state.created), vectors.shape[1]), np.float32)
-                text[: len(vectors)] = vectors
-            text_before = state.text
+            present = PostVectors(state.text, state.embeddings)
+            given = present if vectors is None else vectors.extended(len(state.created))
             with self.feed.lock.writing("model"):
-                state.text, self.feed.ranker = text, ranker
-        del before, text_before  # as in `replace_state`
+                state.text, state.embeddings, self.feed.ranker = given.text, given.embedding, ranker
+        del before, present  # as in `replace_state`
 
     def replace_experiments(self, experiments: Sequence[Experiment]) -> None:
         """Rank with these experiments."""

@@ -22,6 +22,7 @@ class Post:
     language     BCP 47 tag that the author declared; None if there is none
     root_id      first post of the thread, None for a post that is no reply
     repost_of    the original of a repost
+    embedding    unit vector of the team's own, float16 values as bytes; None if there is none
     """
 
     id: UUID
@@ -38,6 +39,7 @@ class Post:
     sensitive: bool = False
     root_id: UUID | None = None
     repost_of: UUID | None = None
+    embedding: bytes | None = None
 
     def __post_init__(self) -> None:
         if self.created_at.utcoffset() is None:

@@ -75,7 +75,8 @@ class PostColumns:
     """(n_posts,) posts. The counts and `reply_to` are only loaded into a database.
 
     The columns from `visibility` on are as in Post; None: every post has the default. `reply_to`, `root_id` and
-    `repost_of` hold UUIDs of posts that the dataset may lack.
+    `repost_of` hold UUIDs of posts that the dataset may lack. `embedding` (n_posts, d) is 0 where a post has none, and
+    None if no post has one.
     """
 
     key: NDArray[np.void]
@@ -95,6 +96,7 @@ class PostColumns:
     reply_to: list[UUID | None] | None = None
     root_id: list[UUID | None] | None = None
     repost_of: list[UUID | None] | None = None
+    embedding: NDArray[np.float16] | None = None
 
     def __len__(self) -> int:
         return len(self.key)

@@ -16,6 +16,7 @@ from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.event_counting import (
     DEFAULT_RULE,
     CountingRule,
@@ -107,6 +108,7 @@ class FeedState:
         self._lasting: dict[object, Any] = {}
         self._of_all: dict[object, Any] = {}
         self.text = np.zeros((0, 0), np.float32)  # (n_posts, d) unit vectors, zero where a post has no text
+        self.embeddings = np.zeros((0, 0), np.float16)  # (n_posts, k) as in PostVectors
         self._by_created = SortedRows(np.float64)
         self._by_seq = SortedRows(np.int64)
 
@@ -256,9 +258,8 @@ class FeedState:
         for name, fill in _POST_ARRAYS.items():
             setattr(self, name, grow(getattr(self, name), posts, fill))
         if len(self.text) < posts:
-            text = np.zeros((len(self.created), self.text.shape[1]), np.float32)
-            text[: len(self.text)] = self.text
-            self.text = text
+            self.text = _longer(self.text, len(self.created))
+            self.embeddings = _longer(self.embeddings, len(self.created))
         for one in (self.post_counters, self.strong_counters, self._by_created, self._by_seq):
             one.reserve(posts)
         self.visibility.ensure_rows(users, posts)
@@ -292,13 +293,13 @@ class FeedState:
         seq: NDArray[np.int64],
         texts: Sequence[str],
         tags: Sequence[Sequence[str]],
-        vectors: NDArray[np.float32] | None = None,
+        vectors: PostVectors | None = None,
         settings: PostSettings | None = None,
     ) -> NDArray[np.intp]:
         """Append posts (all new; `author` as user rows) and return their rows.
 
         An external id is None if it is the UUID.
-        `vectors` (n, d) are the vectors of `texts`; None leaves them zero. Without `settings`, everybody may see them.
+        `vectors` are those of the posts; None leaves them zero. Without `settings`, everybody may see them.
         """
         rows = self._rows_of_new_posts(external_ids)
         if self.checksums is not None:
@@ -318,7 +319,8 @@ class FeedState:
             self.visibility.set_posts(rows, settings)
             self.groups.set_posts(rows, keys, settings, self.post_rows.get)
         if vectors is not None:
-            self.set_text(rows, vectors)
+            self.set_text(rows, vectors.text)
+            self.set_embeddings(rows, vectors.embedding)
         self._by_created.add(rows, created, self.seq)
         self._by_seq.add(rows, seq)
         self.post_counters.ensure_rows(self.n_posts)
@@ -352,6 +354,12 @@ class FeedState:
         if self.text.shape[1] != vectors.shape[1]:
             self.text = np.zeros((len(self.created), vectors.shape[1]), np.float32)
         self.text[rows] = vectors
+
+    def set_embeddings(self, rows: NDArray[np.intp], vectors: NDArray[np.float16]) -> None:
+        """As `set_text` for the (n_rows, k) projected embeddings of posts."""
+        if self.embeddings.shape[1] != vectors.shape[1]:
+            self.embeddings = np.zeros((len(self.created), vectors.shape[1]), np.float16)
+        self.embeddings[rows] = vectors
 
     def record(self, events: EventColumns, counted: NDArray[np.bool_] | None = None) -> None:
         """Apply events, given with rows of this state and in order of time.
@@ -593,6 +601,7 @@ class FeedState:
             getattr(self, name)[rows] = fill
         self.author[rows] = self.topic[rows] = -1
         self.text[rows] = 0
+        self.embeddings[rows] = 0
         self.visibility.clear_posts(rows)
         self.groups.clear_posts(rows)
 
@@ -659,3 +668,10 @@ class FeedState:
         if topic == len(self.topic_names):
             self.topic_names.append(tags[0])
         return topic
+
+
+def _longer(vectors: NDArray[Any], rows: int) -> NDArray[Any]:
+    """The vectors of posts, with zeros for further rows, so many in all."""
+    longer = np.zeros((rows, vectors.shape[1]), vectors.dtype)
+    longer[: len(vectors)] = vectors
+    return longer

@@ -97,6 +97,8 @@ def state_to_arrays(state: FeedState) -> ArrayTree:
         "posts_by_author": state.posts_by_author.array_tree(),
         "follows": state.follows.array_tree(),
     }
+    if state.embeddings.shape[1]:
+        tree["embeddings"] = state.embeddings[:room_posts]
     if state.complete_from is not None:
         created, seq = state.complete_from
         tree["complete_from"] = {"created": np.array(created), "seq": np.array(seq)}
@@ -155,6 +157,10 @@ def _read_columns(state: FeedState, tree: ArrayTree, with_post: NDArray[np.intp]
             setattr(state, name, array)
     state.text = array_of(tree, "text", np.float32, 2)
     check(len(state.text) >= posts, "text: vectors are missing")
+    state.embeddings = np.zeros((len(state.text), 0), np.float16)
+    if "embeddings" in tree:
+        state.embeddings = array_of(tree, "embeddings", np.float16, 2)
+        check(len(state.embeddings) >= posts, "embeddings: vectors are missing")
     check_range(state.author[:posts], -1, users, "author")
     check_range(state.topic[:posts], -1, len(state.topic_ids), "topic")
     check(bool((state.engagements >= 0).all()), "engagements: a value is negative")

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
 from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
 from app.domain.feed.filled_lists import by_row_in_parts, fill_lists
@@ -23,6 +24,8 @@ from app.domain.feed.uuid_index import uuid_texts
 
 _EVENTS_PER_STEP = 100_000
 _USERS_PER_STEP = 50_000
+Project = Callable[[NDArray[np.float16]], NDArray[np.float16]]
+"""Embeddings (n, d) to (n, k) projected ones."""
 Embed = Callable[[Sequence[str]], NDArray[np.float32]]
 """Texts to (n, d) float32 vectors of length 1, or 0 for a text without a known word."""
 
@@ -103,7 +106,7 @@ class FeedTimeline:
         if counting is not None and start is None:
             self.counted = self._counted_events(counting)
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
-        self._vectors: NDArray[np.float32] | None = None
+        self._vectors = PostVectors.zeros(len(posts))
         self._posts = self._users = self._events = self._follows = self._pages = 0
         self._is_reference = counting is None
         if start is not None:
@@ -207,9 +210,25 @@ class FeedTimeline:
     def embed_texts(self, embed: Embed, count: int | None = None) -> None:
         """Give the `count` first posts, or all, their text vectors: those present now, those to come as they come."""
         vectors = embed(self.first_texts(count))
-        self._vectors = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
-        self._vectors[self.post_order[:count]] = vectors
-        self.state.set_text(np.arange(self._posts), self._vectors[self.post_order[: self._posts]])
+        text = np.zeros((len(self._texts), vectors.shape[1]), np.float32)
+        text[self.post_order[:count]] = vectors
+        self._vectors = replace(self._vectors, text=text)
+        self.state.set_text(np.arange(self._posts), text[self.post_order[: self._posts]])
+
+    def first_embeddings(self, count: int | None = None) -> NDArray[np.float16] | None:
+        """(count, d) the embeddings of the `count` first posts, or of all; None if no post has one."""
+        embeddings = self.dataset.posts.embedding
+        return None if embeddings is None else embeddings[self.post_order[:count]]
+
+    def project_embeddings(self, project: Project, count: int | None = None) -> None:
+        """As `embed_texts` for the embeddings of posts, of which there is one at least."""
+        embeddings = self.first_embeddings(count)
+        assert embeddings is not None
+        projected = project(embeddings)
+        vectors = np.zeros((len(self._texts), projected.shape[1]), np.float16)
+        vectors[self.post_order[:count]] = projected
+        self._vectors = replace(self._vectors, embedding=vectors)
+        self.state.set_embeddings(np.arange(self._posts), vectors[self.post_order[: self._posts]])
 
     def _add_users(self, until: int) -> None:
         """Add users up to position `until` of the order in which they appear."""
@@ -270,7 +289,7 @@ class FeedTimeline:
             seq=self.post_row[those].astype(np.int64) if self._replay else posts.seq[those],
             texts=[posts.text[i] for i in those],
             tags=[posts.tags[i] for i in those],
-            vectors=None if self._vectors is None else self._vectors[those],
+            vectors=self._vectors[those],
             settings=settings.public() if settings is not None and self._replay else settings,
         )
 

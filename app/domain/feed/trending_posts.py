@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 from app.domain.feed.state import HALF_LIVES, FeedState
@@ -88,7 +89,7 @@ class TrendingPosts:
             seq=self.seq,
             texts=[""] * count,
             tags=[() if topic is None else (topic,) for topic in self.topics],
-            vectors=self.vectors,
+            vectors=PostVectors(self.vectors, np.zeros((count, 0), np.float16)),
         )
         state.engagements[rows], state.last_engaged[rows] = self.engagements, self.last_engaged
         state.largest_engagement = int(self.engagements.max(initial=0))

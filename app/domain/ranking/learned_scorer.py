@@ -21,20 +21,16 @@ class LearnedScorer:
 
     def __init__(self, model: ChoiceModel) -> None:
         """Raises ValueError if `model` was trained on other inputs than this version computes."""
-        self._impressions = model.names == user_features.names(impressions=True)
-        if not self._impressions and model.names != user_features.names():
-            raise ValueError(
-                "the model was trained on other features than this version computes: train again"
-            )
+        self._optional = user_features.optional_inputs(model.names)
         self.model = model
-        declared = user_features.reasons(impressions=self._impressions)
+        declared = user_features.reasons(**self._optional)
         self._reasons = (None, *sorted({reason for reason in declared if reason is not None}))
-        members = user_features.groups(impressions=self._impressions)
+        members = user_features.groups(**self._optional)
         self._features = tuple(members)
         self._inputs_of = np.array(
             [[name in members[one] for name in model.names] for one in members], np.float32
         )
-        evidence = user_features.evidence(impressions=self._impressions)
+        evidence = user_features.evidence(**self._optional)
         has_reason = [[one is reason and reason is not None for one in declared] for reason in self._reasons]
         has_evidence = [[one is kind for one in evidence] for kind in CLAIMED_KINDS]
         self._grouped = np.array(has_reason + has_evidence, np.float32)  # the inputs of each reason and kind
@@ -61,7 +57,7 @@ class LearnedScorer:
         return Scored(values, grounds, explanations, inputs)
 
     def _inputs(self, context: RankingContext, rows: Rows) -> NDArray[np.float32]:
-        return user_features.matrix(context, rows, impressions=self._impressions)
+        return user_features.matrix(context, rows, **self._optional)
 
     def _grounds(self, inputs: NDArray[np.float32]) -> Grounds:
         """The reason whose inputs contribute most to each post, and the sums of the inputs of each kind of evidence.

@@ -31,7 +31,7 @@ class RankingModel(Protocol):
 
     @property
     def text_space_id(self) -> str:
-        """Equal for models with the same text vectors: one can rank the state of the other."""
+        """Equal for models that give posts the same vectors: one can rank the state of the other."""
 
     def trending_state(self) -> FeedState:
         """A feed of the posts that were trending at the end of training. Raises InvalidArtifact."""
@@ -42,6 +42,12 @@ class RankingModel(Protocol):
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
+
+    def project(self, embeddings: Sequence[NDArray[np.float16] | None]) -> NDArray[np.float16]:
+        """(n, k) float16 projected embeddings of length 1; 0 for none, or one of another length than in training.
+
+        k is 0 for a model of a feed without embeddings.
+        """
 
     def pipeline(
         self, state: FeedState, observer: StageObserver, changes: Mapping[str, Any] = NO_CHANGES

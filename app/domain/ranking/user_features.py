@@ -2,6 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
+from itertools import product
+from typing import Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +21,8 @@ from app.domain.ranking.sink import ignored_by_user
 from app.domain.services.ranking_context import RankingContext
 
 _MIN_SUPPORT = 1e-3  # added to the support of neighbours before its logarithm
-_TEXT_EVENTS = 50  # newest events of the user whose posts give the text profile
-_TEXT_DECAY = (0.9 ** np.arange(_TEXT_EVENTS)[::-1]).astype(np.float32)  # the newest counts 1
+_PROFILE_EVENTS = 50  # newest events of the user whose posts give the profiles of texts and embeddings
+_PROFILE_DECAY = (0.9 ** np.arange(_PROFILE_EVENTS)[::-1]).astype(np.float32)  # the newest counts 1
 _IGNORED_SECONDS = 30 * DAY  # impressions of this age have no effect on the time since the newest one
 _AGE_EVENTS = 50  # newest events of the user whose posts give the usual age
 
@@ -92,45 +94,81 @@ class CandidateBatch:
 FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
 feature = FEATURES.register
 IMPRESSION_FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
-"""Inputs of models that were trained on a feed with pages, after all others."""
+"""Inputs of models that were trained on a feed with pages."""
+EMBEDDING_FEATURES: FeatureSet[CandidateBatch] = FeatureSet()
+"""Inputs of models that were trained on a feed whose posts have embeddings."""
 
 
-def names(*, impressions: bool = False) -> tuple[str, ...]:
-    """The names of all inputs, in the order of `matrix`; with `impressions`, also of IMPRESSION_FEATURES."""
-    return POST_FEATURES.names() + FEATURES.names() + IMPRESSION_FEATURES.names() * impressions
+class OptionalInputs(TypedDict, total=False):
+    """Which inputs a model reads beside those of every feed. The functions below take them as keywords."""
+
+    impressions: bool
+    embeddings: bool
 
 
-def reasons(*, impressions: bool = False) -> tuple[Reason | None, ...]:
+def optional_inputs(given: tuple[str, ...]) -> OptionalInputs:
+    """The optional inputs of a model with these names. Raises ValueError if no model of this version has them."""
+    for optional in _OPTIONAL:
+        if names(**optional) == given:
+            return optional
+    raise ValueError("the model was trained on other features than this version computes: train again")
+
+
+def names_of(n_inputs: int) -> tuple[str, ...]:
+    """The names of all inputs if there are so many: any choice of the optional ones has another number."""
+    return next(found for optional in _OPTIONAL if len(found := names(**optional)) == n_inputs)
+
+
+def _of_users(impressions: bool, embeddings: bool) -> list[FeatureSet[CandidateBatch]]:
+    return [FEATURES] + [IMPRESSION_FEATURES] * impressions + [EMBEDDING_FEATURES] * embeddings
+
+
+def names(*, impressions: bool = False, embeddings: bool = False) -> tuple[str, ...]:
+    """The names of all inputs, in the order of `matrix`."""
+    found = (one.names() for one in _of_users(impressions, embeddings))
+    return sum(found, POST_FEATURES.names())
+
+
+def reasons(*, impressions: bool = False, embeddings: bool = False) -> tuple[Reason | None, ...]:
     """The reason that each input declares, in the order of `matrix`."""
-    return POST_FEATURES.reasons() + FEATURES.reasons() + IMPRESSION_FEATURES.reasons() * impressions
+    found = (one.reasons() for one in _of_users(impressions, embeddings))
+    return sum(found, POST_FEATURES.reasons())
 
 
-def evidence(*, impressions: bool = False) -> tuple[EvidenceKind | None, ...]:
+def evidence(*, impressions: bool = False, embeddings: bool = False) -> tuple[EvidenceKind | None, ...]:
     """The evidence that each input declares, in the order of `matrix`."""
-    return POST_FEATURES.evidence() + FEATURES.evidence() + IMPRESSION_FEATURES.evidence() * impressions
+    found = (one.evidence() for one in _of_users(impressions, embeddings))
+    return sum(found, POST_FEATURES.evidence())
 
 
-def groups(*, impressions: bool = False) -> dict[str, tuple[str, ...]]:
+def groups(*, impressions: bool = False, embeddings: bool = False) -> dict[str, tuple[str, ...]]:
     """The inputs of each feature, by the name of its function."""
-    without = POST_FEATURES.groups() | FEATURES.groups()
-    return without | IMPRESSION_FEATURES.groups() if impressions else without
+    return POST_FEATURES.groups() | {
+        name: inputs for one in _of_users(impressions, embeddings) for name, inputs in one.groups().items()
+    }
 
 
-def excluded(without: Collection[str], *, impressions: bool = False) -> NDArray[np.bool_]:
-    """(n_features,) true for the inputs that `without` names, alone or by the name of their feature."""
-    members = groups(impressions=impressions)
+def excluded(without: Collection[str], given: tuple[str, ...]) -> NDArray[np.bool_]:
+    """(n_features,) true for the `given` inputs that `without` names, alone or by the name of their feature."""
+    members = groups(impressions=True, embeddings=True)
     dropped = {name for group in members if group in without for name in members[group]}
-    return np.array([name in without or name in dropped for name in names(impressions=impressions)])
+    return np.array([name in without or name in dropped for name in given])
 
 
 def matrix(
-    context: RankingContext, rows: NDArray[np.intp], *, impressions: bool = False
+    context: RankingContext, rows: NDArray[np.intp], *, impressions: bool = False, embeddings: bool = False
 ) -> NDArray[np.float32]:
     """(n_features, n_rows) all inputs of the candidates, in the order of `names`."""
     posts = post_inputs(context.state, context.now, rows).T
     batch = CandidateBatch(context, rows, dict(zip(POST_FEATURES.names(), posts, strict=True)))
-    blocks = FEATURES.blocks(batch) + (IMPRESSION_FEATURES.blocks(batch) if impressions else [])
+    blocks = [block for one in _of_users(impressions, embeddings) for block in one.blocks(batch)]
     return np.concatenate([posts, *blocks], dtype=np.float32)
+
+
+_OPTIONAL: Final = tuple(
+    OptionalInputs(impressions=impressions, embeddings=embeddings)
+    for impressions, embeddings in product((False, True), repeat=2)
+)
 
 
 @feature("met", "met within 1h", "met within 1d", reason=None)
@@ -188,10 +226,10 @@ def knn_support(c: CandidateBatch) -> Block:
 @feature("text like history", reason=Reason.CONTENT_SIMILARITY, evidence=EvidenceKind.TAG)
 def text_similarity(c: CandidateBatch) -> Block:
     """Cosine of the post's text vector and the user's text profile: the decayed mean of the vectors of their posts."""
-    posts, text = c.context.recent_events[0][-_TEXT_EVENTS:], c.state.text
+    posts, text = c.context.recent_events[0][-_PROFILE_EVENTS:], c.state.text
     if not len(posts) or not text.shape[1]:
         return c.zeros(1)
-    profile = _TEXT_DECAY[-len(posts) :] @ text.take(posts, axis=0)
+    profile = _PROFILE_DECAY[-len(posts) :] @ text.take(posts, axis=0)
     cosine: Block = text.take(c.rows, axis=0) @ (profile / (np.sqrt(profile @ profile) + 1e-9))
     return cosine[None]
 
@@ -246,3 +284,21 @@ def ignored_before(c: CandidateBatch) -> Block:
     place, is_ignored = posts.find(c.rows)
     block: Block = values.take(place, axis=1, mode="clip") * is_ignored
     return block
+
+
+@EMBEDDING_FEATURES.register(
+    "embedding like history", "embedding like last", reason=Reason.CONTENT_SIMILARITY
+)
+def embedding_similarity(c: CandidateBatch) -> Block:
+    """Cosines of the post's embedding with the user's profile and with the embedding of the user's newest event.
+
+    The profile is the decayed mean of the embeddings of the posts of the newest events, as that of texts.
+    """
+    posts, embeddings = c.context.recent_events[0][-_PROFILE_EVENTS:], c.state.embeddings
+    if not len(posts) or not embeddings.shape[1]:
+        return c.zeros(2)
+    of_events = embeddings.take(posts, axis=0).astype(np.float32)
+    profile = _PROFILE_DECAY[-len(posts) :] @ of_events
+    directions = np.stack([profile / (np.sqrt(profile @ profile) + 1e-9), of_events[-1]])
+    cosines: Block = directions @ embeddings.take(c.rows, axis=0).astype(np.float32).T
+    return cosines

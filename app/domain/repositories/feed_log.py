@@ -169,12 +169,16 @@ class FeedLog(Protocol):
         """Identity of the database and schema; a position of another source means nothing here."""
 
     def read_all(
-        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+        self,
+        live_posts: LivePostLimits | None = None,
+        counting: CountingRule | None = DEFAULT_RULE,
+        *,
+        embeddings: bool = True,
     ) -> FeedSnapshot:
         """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot.
 
         `live_posts` may skip posts that are not live, and their events, if they are many; None reads every post.
-        `counting` says which events make posts live.
+        `counting` says which events make posts live, and `embeddings` whether those of posts are read.
         """
 
     def read_changes(self, since: LogPosition) -> FeedChanges:

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 
 from app.domain.entities import INTERACTION_TYPES
 from app.domain.errors import InvalidArtifact
+from app.domain.feed.embeddings import MAX_DIMENSIONS, MIN_DIMENSIONS, PROJECTED_DIMENSIONS
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import AUTHOR_HALF_LIVES, HALF_LIVES, STRONG_HALF_LIVES
@@ -42,6 +43,7 @@ def check_structure(artifact: _Parts) -> None:
         "matrix": _check_matrix,
         "neighbours": lambda parts: _require(type(parts["neighbours"]) is StoredNeighbours),
         "text": _check_text,
+        "embedding": _check_embedding,
         "choice": _check_choice,
         "trending": _check_trending,
         "sizes": _check_sizes,
@@ -119,6 +121,16 @@ def _check_text(parts: _Parts) -> None:
     _require((_check_array(idf, "f", (len(terms),)) > 0).all())
     _check_array(components, "f", (len(components), len(terms)))
     _require(len(components) <= _MAX_DIMENSIONS and len(set(terms)) == len(terms))
+
+
+def _check_embedding(parts: _Parts) -> None:
+    if "embedding" not in parts:  # of a feed without embeddings
+        return
+    _require(parts["embedding"].keys() == {"mean", "components"})
+    mean, components = parts["embedding"]["mean"], parts["embedding"]["components"]
+    _require(MIN_DIMENSIONS <= len(mean) <= MAX_DIMENSIONS and len(components) <= PROJECTED_DIMENSIONS)
+    _check_array(mean, "f", (len(mean),))
+    _check_array(components, "f", (len(components), len(mean)))
 
 
 def _check_choice(parts: _Parts) -> None:

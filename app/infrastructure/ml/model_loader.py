@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from app.domain.errors import InvalidArtifact
 from app.domain.feed.array_tree import key_array
+from app.domain.feed.embeddings import with_length
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.state import FeedState
@@ -30,6 +31,7 @@ from app.infrastructure.ml.collaborative_filter import (
 )
 from app.infrastructure.ml.content_scorer import TextSpace
 from app.infrastructure.ml.earlier_format import in_present_format
+from app.infrastructure.ml.embedding_projection import EmbeddingProjection
 
 FORMAT = 7
 _EARLIER_FORMAT = 6  # with the whole feed in place of the trending posts
@@ -45,6 +47,7 @@ class ServedModel:
     sizes                 numbers of `users`, `posts` and counted `interactions` of the feed that it was trained on
     position              position in the log after this feed; None for a feed that was read from files
     figures               results of the evaluation
+    embedding_projection  None for a model of a feed without embeddings
     inputs                distribution of the choice model's inputs in training; None in models of earlier versions
     simple_ranking        a name of SIMPLE_RANKINGS; it serves without a `choice_model`
     """
@@ -61,10 +64,11 @@ class ServedModel:
     figures: dict[str, Any]
     simple_ranking: str = FORMULA
     inputs: InputDistribution | None = None
+    embedding_projection: EmbeddingProjection | None = None
 
     def to_artifact(self) -> dict[str, Any]:
         """The content of the artefact: dicts, lists, arrays, one CSR matrix and one scikit-learn estimator."""
-        return {
+        artifact = {
             "format": FORMAT,
             "options": asdict(self.options),
             "user_keys": self.user_keys,
@@ -80,6 +84,9 @@ class ServedModel:
             "simple_ranking": self.simple_ranking,
             "inputs": None if self.inputs is None else asdict(self.inputs),
         }
+        if self.embedding_projection is not None:
+            artifact["embedding"] = asdict(self.embedding_projection)
+        return artifact
 
     @classmethod
     def from_artifact(cls, artifact: Mapping[str, Any]) -> "ServedModel":
@@ -111,6 +118,9 @@ class ServedModel:
                 inputs=InputDistribution(**inputs)
                 if (inputs := artifact.get("inputs"))
                 else None,  # nor these
+                embedding_projection=EmbeddingProjection(**artifact["embedding"])
+                if "embedding" in artifact
+                else None,
             )
         except (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError) as error:
             raise InvalidArtifact(
@@ -134,7 +144,8 @@ class ServedModel:
 
     @property
     def text_space_id(self) -> str:
-        return self.text_space.digest()
+        text = self.text_space.digest()
+        return text if self.embedding_projection is None else text + self.embedding_projection.digest()
 
     def trending_state(self) -> FeedState:
         try:
@@ -145,6 +156,13 @@ class ServedModel:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(n, d) float32 text vectors of length 1, or 0 for a text without a known word."""
         return self.text_space(texts)
+
+    def project(self, embeddings: Sequence[NDArray[np.float16] | None]) -> NDArray[np.float16]:
+        """As in RankingModel."""
+        projection = self.embedding_projection
+        if projection is None:
+            return np.zeros((len(embeddings), 0), np.float16)
+        return projection(with_length(embeddings, len(projection.mean)))
 
     def pipeline(
         self, state: FeedState, observer: StageObserver, changes: Mapping[str, Any] = NO_CHANGES

@@ -34,7 +34,7 @@ _HASHED_AT_ONCE: Final = 1 << 24
 _DTYPES: Final = {
     np.dtype(one).str: np.dtype(one)
     for one in (
-        np.bool_, np.uint8, np.int32, np.uint32, np.int64, np.float32, np.float64, KEY_DTYPE,
+        np.bool_, np.uint8, np.int32, np.uint32, np.int64, np.float16, np.float32, np.float64, KEY_DTYPE,
     )
 }  # fmt: skip
 

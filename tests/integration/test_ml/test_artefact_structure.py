@@ -20,6 +20,7 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.ml.content_scorer import TextSpace
+from app.infrastructure.ml.embedding_projection import EmbeddingProjection
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.restricted_pickle import deserialise, serialise
 from tests.support.live_feeds import a_service
@@ -38,7 +39,10 @@ def good() -> dict[str, Any]:
     assert model.choice_model is not None
     random = np.random.default_rng(1)
     inputs = InputDistribution.of([random.normal(size=(len(model.choice_model.names), 50))])
-    whole = replace(model, text_space=space, trending=trending, inputs=inputs)
+    projection = EmbeddingProjection(np.ones(4, np.float32), np.ones((2, 4), np.float32))
+    whole = replace(
+        model, text_space=space, trending=trending, inputs=inputs, embedding_projection=projection
+    )
     return deserialise(serialise(whole.to_artifact()))
 
 
@@ -47,6 +51,7 @@ def use(artefact: dict[str, Any]) -> int:
     model = ServedModel.from_artifact(artefact)
     state = model.trending_state()
     assert np.isfinite(model.embed(["one word"])).all()
+    assert np.isfinite(model.project([np.array([1, 0, 0, 0], np.float16)])).all()
     ranked = model.pipeline(state, NoObserver()).rank(RankingContext(state, -1, 2e9))
     return len(ranked.rows)
 

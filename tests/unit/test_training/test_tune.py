@@ -97,8 +97,8 @@ def test_the_search_excludes_groups_and_inputs_that_exist():
 def test_inputs_are_excluded_by_the_name_of_their_group_or_by_their_own():
     names, groups = user_features.names(), user_features.groups()
 
-    by_group = user_features.excluded(["usual_age_gap"])
-    by_name = user_features.excluded(["age"])
+    by_group = user_features.excluded(["usual_age_gap"], names)
+    by_name = user_features.excluded(["age"], names)
 
     assert {name for name, out in zip(names, by_group, strict=True) if out} == set(groups["usual_age_gap"])
     assert {name for name, out in zip(names, by_name, strict=True) if out} == {"age"}
