@@ -100,7 +100,7 @@ class _Archive:
                 ["public"] * n,
                 *([[None] * n] * 2),
                 [False] * n,
-                *([[None] * n] * 2),
+                *([[None] * n] * 3),
             )
 
     def follows(self) -> Iterator[tuple[Any, ...]]:

@@ -19,6 +19,7 @@ from app.domain.feed.dataset import (
     NO_TIME,
     EventColumns,
     FeedDataset,
+    PostColumns,
     microseconds,
     time_of,
     uuid_keys,
@@ -58,6 +59,7 @@ class FeedDatabase:
     schema: SchemaName
     impression_days: int
     tombstones: Tombstones = NO_TOMBSTONES
+    embedding_dimensions: int = 0
 
     def is_empty(self) -> bool:
         """Whether the database has no post."""
@@ -80,6 +82,7 @@ class FeedDatabase:
         A data set that was loaded with a shift gets the same shift again. Raises LoadRejected and
         StorageUnavailable; then nothing is written.
         """
+        _check_embeddings(feed.dataset.posts, self.embedding_dimensions)
         dataset = complete(replace(feed, dataset=with_existing_keys(self.engine, feed.dataset, self.schema)))
         shift = None
         if shift_last_event_to is not None and len(dataset.events):
@@ -134,6 +137,17 @@ class FeedDatabase:
             progress=table_progress,
             tombstones=self.tombstones,
         )
+
+
+def _check_embeddings(posts: PostColumns, dimensions: int) -> None:
+    """Raise LoadRejected unless the embeddings have the length that the service accepts."""
+    if posts.embedding is None or posts.embedding.shape[1] == dimensions:
+        return
+    given = posts.embedding.shape[1]
+    raise LoadRejected(
+        f"posts: column embedding has vectors of {given} numbers, and EMBEDDING_DIMENSIONS is {dimensions}; set it to "
+        f"{given}, or omit the column with --columns embedding="
+    )
 
 
 def given_rows(feed: FeedFile) -> GivenRows:
@@ -263,7 +277,9 @@ def feed_database() -> Iterator[FeedDatabase]:
         if ready is None:
             migrate(engine, schema)
         tombstones = Tombstones(erasure_secrets(settings, creates=False))
-        yield FeedDatabase(engine, schema, settings.impression_days, tombstones)
+        yield FeedDatabase(
+            engine, schema, settings.impression_days, tombstones, settings.embedding_dimensions
+        )
 
 
 def summary(counts: LoadCounts, skipped_rows: Sequence[SkippedRows], *, update: bool = False) -> str:

@@ -28,6 +28,7 @@ from data.times import MAX_DAYS_UNTIL_POST, parse_past_time
 from data.values import (
     UUID_FORM,
     parse_count,
+    parse_embedding,
     parse_flag,
     parse_hidden,
     parse_id,
@@ -123,6 +124,7 @@ class FeedPost(FeedRow):
     reply_to: GivenId | None = None
     root_id: GivenId | None = None
     repost_of: GivenId | None = None
+    embedding: Annotated[Any, BeforeValidator(parse_embedding)] = None
 
     @field_validator("visibility")
     @classmethod

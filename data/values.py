@@ -9,11 +9,14 @@ import re
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
 import orjson
+from numpy.typing import NDArray
 from pydantic import TypeAdapter, ValidationError
 
 from app.domain.entities import INTERACTION_TYPES, InteractionType
 from app.domain.entities.interaction import MAX_METADATA_BYTES
+from app.domain.feed.embeddings import unit_embedding
 from app.domain.ids import MAX_ID_LENGTH, is_id
 from data.placeholders import MISSING_VALUE, PLACEHOLDERS
 from data.times import parse_time
@@ -123,6 +126,21 @@ def parse_count(value: object) -> int:
 def parse_tags(value: object) -> tuple[str, ...]:
     """Tags: a list, an array of JSON, PostgreSQL or Python, or words separated by `|`, else `;`, else `,`."""
     return tuple(tag for tag in _parse_list(value, "tags") if tag)
+
+
+def parse_embedding(value: object) -> NDArray[np.float16]:
+    """An embedding as a unit vector: a list of numbers, or an array of JSON or PostgreSQL. Raises ValueError."""
+    if isinstance(value, str):
+        text = value.strip()
+        if text.startswith("{") and text.endswith("}"):
+            text = f"[{text[1:-1]}]"
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            raise ValueError("is not an array of numbers") from None
+    if not isinstance(value, list) or not all(type(one) in (int, float) for one in value):
+        raise ValueError("is not an array of numbers")
+    return unit_embedding(value)
 
 
 def parse_ids(value: object) -> tuple[str, ...]:

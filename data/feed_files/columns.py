@@ -32,6 +32,7 @@ from data.times import (
 from data.values import (
     UUID_FORM,
     parse_count,
+    parse_embedding,
     parse_flag,
     parse_hidden,
     parse_id,
@@ -116,6 +117,20 @@ def tags(table: FileTable, name: str = "tags") -> list[tuple[str, ...]]:
     values: list[tuple[str, ...]] = parse_column(
         table, name, table.column(name), parse_tags, (), np.object_
     ).tolist()
+    return values
+
+
+def embeddings(table: FileTable, name: str) -> list[NDArray[np.float16] | None]:
+    """The unit vectors of the posts, None for an empty value. All have the length of the first."""
+    values: list[NDArray[np.float16] | None] = parse_column(
+        table, name, table.column(name), parse_embedding, None, np.object_
+    ).tolist()
+    lengths = np.array([0 if one is None else len(one) for one in values])
+    first = next(iter(lengths[lengths > 0]), 0)
+    is_other = (lengths > 0) & (lengths != first)
+    _fail_if_any(
+        table, name, is_other, f"has another length than the first embedding, which has {first} numbers"
+    )
     return values
 
 

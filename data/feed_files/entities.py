@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.feed.dataset import NO_TIME, EventColumns, PostColumns, UserColumns, microseconds
+from app.domain.feed.embeddings import same_length
 from data.feed_files import columns
 from data.feed_files.file_tables import FileTable
 from data.feed_files.ids import IdIndex
@@ -73,10 +74,10 @@ def read_posts(
         _optional(table, "audience_id", columns.texts, row_of, None),
         _optional(table, "language", columns.language, row_of, None),
         _flags(table, "sensitive", row_of, default=False),
-        *(
-            _optional(table, name, columns.post_ids, row_of, None)
-            for name in ("reply_to", "root_id", "repost_of")
-        ),
+        reply_to=_optional(table, "reply_to", columns.post_ids, row_of, None),
+        root_id=_optional(table, "root_id", columns.post_ids, row_of, None),
+        repost_of=_optional(table, "repost_of", columns.post_ids, row_of, None),
+        embedding=same_length(_optional(table, "embedding", columns.embeddings, row_of, None) or ()),
     )
 
 

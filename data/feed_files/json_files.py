@@ -42,7 +42,7 @@ _JSON_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(
         ("visible", "hidden", "sensitive", "discoverable", "personalised", "show_sensitive"), (bool, int)
     ),
-    **dict.fromkeys(("tags", "languages", "posts", "seen"), (list,)),
+    **dict.fromkeys(("tags", "languages", "posts", "seen", "embedding"), (list,)),
     "interaction_type": (int, float),
     "metadata": (dict,),
 }

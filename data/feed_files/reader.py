@@ -2,7 +2,7 @@
 
 `interactions`: user_id, post_id, interaction_type, created_at, [event_id, metadata]
 `posts`: id, [author_id, content, created_at, visible, like_count, comment_count, tags], [visibility, audience_id,
-    language, sensitive, reply_to, root_id, repost_of]
+    language, sensitive, reply_to, root_id, repost_of, embedding]
 `users`: id, [username, follower_count, created_at, discoverable, personalised, languages, show_sensitive]
 `follows`: follower_id, followee_id, [created_at]
 `controls`: user_id, action, one of post_id, author_id, tag and word, [created_at, until]

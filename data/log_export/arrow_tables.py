@@ -61,6 +61,7 @@ TABLES: Final[dict[Table, Any]] = {
             "sensitive": _FLAG,
             "root_id": _ID,
             "repost_of": _ID,
+            "embedding": pa.binary(),  # float16 values of a unit vector
         }
     ),
     "follows": pa.schema({"follower_id": _ID, "followee_id": _ID, "created_at": _TIME}),

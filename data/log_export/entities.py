@@ -16,6 +16,7 @@ from app.domain.feed.dataset import (
     UserColumns,
     time_of,
 )
+from app.domain.feed.embeddings import same_length
 from app.domain.feed.shown_pages import ShownPage
 from app.domain.feed.uuid_index import UuidIndex
 from app.domain.repositories.control_repository import UserControls
@@ -52,6 +53,12 @@ def posts(table: Any, users: UuidIndex) -> PostColumns:
         sensitive=_flags(table["sensitive"]),
         root_id=_uuids(table["root_id"]),
         repost_of=_uuids(table["repost_of"]),
+        embedding=same_length(
+            [
+                None if one is None else np.frombuffer(one, np.float16)
+                for one in table["embedding"].to_pylist()
+            ]
+        ),
     )
 
 

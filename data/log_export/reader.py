@@ -116,12 +116,14 @@ class _Export:
     ) -> Any:
         """The rows of a table where `kept` is true, all columns or some."""
         schema, parts, start = arrow_tables.TABLES[name], [], 0
-        for batch in self._batches(name, columns):
-            end = start + batch.num_rows
-            parts.append(batch if kept is None else batch.filter(pa.array(kept[start:end])))
-            start = end
         if columns is not None:
             schema = pa.schema([schema.field(column) for column in columns])
+        for batch in self._batches(name, columns):
+            end = start + batch.num_rows
+            if "embedding" in schema.names and "embedding" not in batch.schema.names:  # of an earlier version
+                batch = batch.append_column("embedding", pa.nulls(batch.num_rows, pa.binary()))
+            parts.append(batch if kept is None else batch.filter(pa.array(kept[start:end])))
+            start = end
         return pa.Table.from_batches(parts, schema)
 
     def _batches(self, name: Table, columns: Sequence[str] | None = None) -> Iterator[Any]:

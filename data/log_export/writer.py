@@ -20,6 +20,7 @@ from app.infrastructure.database import full_read, log_export
 from app.infrastructure.database.change_capture import has_complete_change_capture
 from app.infrastructure.database.connection import transaction
 from app.infrastructure.database.control_repository_impl import read_all_controls
+from app.infrastructure.database.embeddings import SENT_EMBEDDING, embedding_content
 from app.infrastructure.database.feed_log_impl import SqlFeedLog, read_source
 from app.infrastructure.database.full_read import unix_microseconds
 from app.infrastructure.database.impression_repository_impl import read_newest_pages
@@ -190,7 +191,7 @@ class _Run:
             full_read.column_parts(connection, tuple(fields.values()), source(schema, own_tables=own_tables))
             for fields, source in (
                 (full_read.USER_FIELDS, full_read.user_source),
-                (full_read.POST_FIELDS, full_read.post_source),
+                (full_read.POST_FIELDS | {"embedding": SENT_EMBEDDING}, full_read.post_source),
             )
         )
         memberships = full_read.column_parts(
@@ -205,7 +206,7 @@ class _Run:
         ]
         parts: dict[Table, Iterable[Sequence[Any]]] = {
             "users": users,
-            "posts": posts,
+            "posts": ((*columns, list(map(embedding_content, sent))) for *columns, sent in posts),
             "memberships": memberships,
             "controls": [_control_columns(read_all_controls(connection, schema))],
             "impressions": [shown],

@@ -26,8 +26,8 @@ BEGIN
         EXECUTE format('GRANT SELECT ON %I.%I TO %I', schema, one, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_change_sweep(interval, integer) TO %I', schema, role);
-    FOREACH one IN ARRAY ARRAY['feed_complete_users()', 'feed_complete_posts()', 'feed_readable_posts(uuid)',
-                               'feed_visible_posts(uuid)'] LOOP
+    FOREACH one IN ARRAY ARRAY['feed_complete_users()', 'feed_complete_posts()', 'feed_post_embeddings()',
+                               'feed_readable_posts(uuid)', 'feed_visible_posts(uuid)'] LOOP
         EXECUTE format('GRANT EXECUTE ON FUNCTION %I.%s TO %I', schema, one, role);
     END LOOP;
     EXECUTE format('GRANT EXECUTE ON FUNCTION %I.feed_impression_partition(date) TO %I', schema, role);

@@ -94,25 +94,32 @@ class SqlTables:
             self.run("INSERT INTO {memberships} SELECT %s, unnest(%s::text[])", id_, list(user.audiences))
 
     def add_posts(self, *posts: Post) -> None:
+        """Add posts, or replace their values. Schemas of earlier versions have no embeddings."""
+        columns = [
+            "external_id", "author_id", "content", "tags", "visible", "created_at", "visibility", "audience_id",
+            "language", "sensitive", "root_id", "repost_of",
+        ]  # fmt: skip
+        values = ["%s"] * len(columns)
+        with_embeddings = any(post.embedding for post in posts)
+        if with_embeddings:
+            columns.append("embedding")
+            values.append("%s::real[]")
+        changes = ", ".join(f"{name} = excluded.{name}" for name in columns)
         statement = (
-            f"INSERT INTO {self.schema['posts']} AS p (id, external_id, author_id, content, tags, visible, created_at, "
-            "visibility, audience_id, language, sensitive, root_id, repost_of, embedding) "
-            "VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s::real[]) ON CONFLICT (id) DO UPDATE SET "
-            "external_id = excluded.external_id, author_id = excluded.author_id, content = excluded.content, "
-            "tags = excluded.tags, visible = excluded.visible, created_at = excluded.created_at, "
-            "visibility = excluded.visibility, audience_id = excluded.audience_id, language = excluded.language, "
-            "sensitive = excluded.sensitive, root_id = excluded.root_id, repost_of = excluded.repost_of, "
-            "embedding = excluded.embedding"
+            f"INSERT INTO {self.schema['posts']} AS p (id, {', '.join(columns)}) "
+            f"VALUES (%s, {', '.join(values)}) ON CONFLICT (id) DO UPDATE SET {changes}"
         )
         with self.engine.begin() as connection:
             for post in posts:
                 author = str(post.author_id) if post.author_id else None
-                row = (
+                row = [
                     str(post.id), post.external_id, author, post.content, list(post.tags), post.visible,
                     post.created_at, post.visibility, post.audience_id, post.language, post.sensitive, post.root_id,
-                    post.repost_of, post.embedding and np.frombuffer(post.embedding, np.float16).tolist(),
-                )  # fmt: skip
-                connection.exec_driver_sql(statement, row)
+                    post.repost_of,
+                ]  # fmt: skip
+                if with_embeddings:
+                    row.append(post.embedding and np.frombuffer(post.embedding, np.float16).tolist())
+                connection.exec_driver_sql(statement, tuple(row))
 
     def add_follow(self, follower: UUID, followee: UUID, since: datetime | None = None) -> None:
         self.run("INSERT INTO {follows} VALUES (%s, %s, %s)", str(follower), str(followee), since)

@@ -216,7 +216,10 @@ def _columns(feed: FeedDataset) -> dict[str, Columns]:
             "created_at": _times(posts.created_us),
             **_given(
                 posts,
-                ("visibility", "audience_id", "language", "sensitive", "reply_to", "root_id", "repost_of"),
+                (
+                    *("visibility", "audience_id", "language", "sensitive", "reply_to", "root_id"),
+                    *("repost_of", "embedding"),
+                ),
             ),
         },
         "follows": {

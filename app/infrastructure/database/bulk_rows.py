@@ -17,13 +17,18 @@ def json_rows(columns: Columns, rows: NDArray[np.intp] | slice) -> list[dict[str
 
 
 def json_values(column: Sequence[Any] | NDArray[Any]) -> Sequence[Any]:
-    """Values that JSON can hold: UUIDs (V16) as hexadecimal digits, times in ISO 8601, None for an unknown time."""
+    """Values that JSON can hold: UUIDs (V16) as hexadecimal digits, times in ISO 8601, None for an unknown time.
+
+    Of vectors (n, d), those of zeros are None.
+    """
     if not isinstance(column, np.ndarray):
         return column
     if column.dtype.kind == "V":
         return [key.hex() for key in column.tolist()]
     if column.dtype.kind == "M":
         return [None if time == "NaT" else time for time in np.datetime_as_string(column).tolist()]
+    if column.ndim == 2:
+        return [vector.tolist() if vector.any() else None for vector in column]
     values: list[Any] = column.tolist()
     return values
 

@@ -29,7 +29,7 @@ Table = Literal["users", "posts"]
 COLUMNS: Final[Mapping[Table, str]] = {
     "users": "username, created_at, languages, show_sensitive, discoverable, personalised",
     "posts": "author_id, content, created_at, tags, visible, visibility, audience_id, language, sensitive, reply_to, "
-    "root_id, repost_of",
+    "root_id, repost_of, embedding",
 }
 _REFERENCES: Final[Mapping[str, Table]] = {
     "author_id": "users",

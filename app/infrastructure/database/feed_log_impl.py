@@ -108,7 +108,11 @@ class SqlFeedLog:
             return read_source(connection, self.schema)
 
     def read_all(
-        self, live_posts: LivePostLimits | None = None, counting: CountingRule | None = DEFAULT_RULE
+        self,
+        live_posts: LivePostLimits | None = None,
+        counting: CountingRule | None = DEFAULT_RULE,
+        *,
+        embeddings: bool = True,
     ) -> FeedSnapshot:
         """As in FeedLog. 336k events take about 1.5 s, five million about 15 s."""
         self.number_posts()
@@ -123,7 +127,15 @@ class SqlFeedLog:
                 chosen = choose_live_posts(
                     connection, self.schema, users, live_posts, counting, own_tables=own_tables
                 )
-            rows = read_feed(connection, self.schema, users, of_users, chosen, own_tables=own_tables)
+            rows = read_feed(
+                connection,
+                self.schema,
+                users,
+                of_users,
+                chosen,
+                own_tables=own_tables,
+                embeddings=embeddings,
+            )
             return FeedSnapshot(
                 dataset=rows.dataset,
                 position=progress.to_position(read_source(connection, self.schema)),

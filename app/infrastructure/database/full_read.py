@@ -27,8 +27,10 @@ from app.domain.feed.dataset import (
     PostColumns,
     UserColumns,
 )
+from app.domain.feed.embeddings import same_length
 from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
+from app.infrastructure.database.embeddings import EMBEDDING_HASH, SENT_EMBEDDING, embedding_of
 from app.infrastructure.database.schema import SchemaName
 
 log = structlog.get_logger()
@@ -79,12 +81,15 @@ POST_HASH = (
 )
 AUTHOR_HASH = "hashint8(uuid_hash_extended(author, seq))"
 _USERS = "{feed_complete_users}()"
-_POSTS = "(SELECT *, author_id AS author FROM {feed_complete_posts}()) AS posts"
+_POSTS = (
+    "(SELECT p.*, author_id AS author, embedding FROM {feed_complete_posts}() p "
+    "LEFT JOIN {feed_post_embeddings}() e ON e.id = p.id) AS posts"
+)
 OWN_USERS = "{users}"
 OWN_POSTS = """(
     SELECT id, external_id, author_id, author_id AS author, coalesce(content, '') AS content,
         array_remove(tags, NULL) AS tags, visible, created_at, seq, visibility, audience_id, language, sensitive,
-        root_id, repost_of
+        root_id, repost_of, embedding
     FROM {posts}
 ) AS posts"""
 """What the functions `feed_complete_...` return for our own tables, without joins."""
@@ -148,12 +153,14 @@ def read_feed(
     chosen: ComparedPosts | None = None,
     *,
     own_tables: bool,
+    embeddings: bool = True,
 ) -> FeedRows:
     """All posts, follows and events that the connection's transaction sees.
 
     users       all users, with their checksums `of_users` (`read_users`)
     chosen      the posts that are read, with their events; None: all
     own_tables  the views show our own tables
+    embeddings  whether those of posts are read
 
     Use a repeatable-read snapshot. Events and follows of users or posts that the views do not contain are skipped:
     adopted tables have no foreign keys to ours.
@@ -161,7 +168,7 @@ def read_feed(
     user_rows = UuidIndex(users.key)
     every = post_source(schema, own_tables=own_tables)
     some = "" if chosen is None else f" AND {chosen_posts(chosen)}"
-    posts, of_posts = _posts(connection, every + some, user_rows)
+    posts, of_posts = _posts(connection, every + some, user_rows, embeddings=embeddings)
     follows = _follows(connection, schema, user_rows)
     of_other_posts = chosen is not None
     shown = schema["user_interaction"]
@@ -318,17 +325,22 @@ def _interests(
     return InterestColumns(rows[known], tags, authors), columns["checksum"][known]
 
 
-def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostColumns, NDArray[np.int64]]:
+def _posts(
+    connection: Connection, source: str, users: UuidIndex, *, embeddings: bool
+) -> tuple[PostColumns, NDArray[np.int64]]:
     """All posts, and their checksums."""
     fields = POST_FIELDS | {
         "author_id": "coalesce(author_id, gen_random_uuid())::text",  # a random UUID is no user: row -1
-        "checksum": POST_HASH,
+        "checksum": f"{POST_HASH} + {EMBEDDING_HASH}",
         "checksum_of_author": f"coalesce({AUTHOR_HASH}, 0)",
     }
     converts: dict[str, Convert] = {
         **_CONVERTS,
         "author_id": lambda ids: users.rows(uuid_keys_from_text(ids)),
+        "embedding": lambda sent: [embedding_of(one) for one in sent],
     }
+    if embeddings:
+        fields["embedding"] = SENT_EMBEDDING
     columns = _columns(connection, fields, converts, source)
     author = columns["author_id"]
     checksums = columns["checksum"] + np.where(author >= 0, columns["checksum_of_author"], 0)
@@ -342,6 +354,7 @@ def _posts(connection: Connection, source: str, users: UuidIndex) -> tuple[PostC
         text=columns["content"],
         tags=columns["tags"],
         sensitive=columns["sensitive"],
+        embedding=same_length(columns["embedding"]) if embeddings else None,
         **{name: columns[name] for name in ("visibility", "audience_id", "language", "root_id", "repost_of")},
     )
     return posts, checksums

@@ -8,7 +8,8 @@ from sqlalchemy import Connection
 
 from app.domain.entities import Post
 from app.domain.feed.row_checksums import Checksums
-from app.infrastructure.database.full_read import READABLE_POST, SETTINGS
+from app.infrastructure.database.embeddings import SENT_EMBEDDING, embedding_content
+from app.infrastructure.database.full_read import SETTINGS, post_source
 from app.infrastructure.database.row_checksums import read_checksums
 from app.infrastructure.database.schema import SchemaName
 from app.infrastructure.database.sql_repository import SqlRepository
@@ -16,19 +17,27 @@ from app.infrastructure.database.sql_repository import SqlRepository
 # an author whom the view of the users does not show is unknown
 _POST_COLUMNS: Final = (
     "id, coalesce(external_id, id::text), (SELECT u.id FROM {feed_users} u WHERE u.id = author_id), created_at, seq, "
-    "content, tags, visible, " + ", ".join(SETTINGS)
+    f"content, tags, visible, {', '.join(SETTINGS)}, {SENT_EMBEDDING}"
 )
 
 
 def read_posts(connection: Connection, schema: SchemaName, condition: str, value: object) -> list[Post]:
     """Return the posts of the view feed_posts that fulfil a condition with one placeholder, in the order of `seq`."""
-    source = f"{schema['feed_complete_posts']}()"
-    columns = _POST_COLUMNS.format_map(schema)
-    query = f"SELECT {columns} FROM {source} WHERE {condition} AND {READABLE_POST} ORDER BY seq"
+    columns, source = _POST_COLUMNS.format_map(schema), post_source(schema, own_tables=False)
+    query = f"SELECT {columns} FROM {source} AND {condition} ORDER BY seq"
     rows = connection.exec_driver_sql(query, (value,))
     return [
-        Post(id_, external_id, author_id, created_at, seq, content, tuple(tags), *settings)
-        for id_, external_id, author_id, created_at, seq, content, tags, *settings in rows
+        Post(
+            id_,
+            external_id,
+            author_id,
+            created_at,
+            seq,
+            content,
+            tuple(tags),
+            *(*settings, embedding_content(sent)),
+        )
+        for id_, external_id, author_id, created_at, seq, content, tags, *settings, sent in rows
     ]
 
 

@@ -22,6 +22,7 @@ from app.domain.feed.row_checksums import (
     FeedChecksums,
 )
 from app.domain.repositories.feed_log import StoredRows
+from app.infrastructure.database.embeddings import EMBEDDING_HASH
 from app.infrastructure.database.full_read import (
     AUDIENCE_HASH,
     AUTHOR_HASH,
@@ -69,12 +70,13 @@ _SOURCES: Final = {
     FROM {feed_controls} WHERE true {shown[user_id]}
 ) AS rows""",
     "posts": f"""(
-    SELECT id AS key, {POST_HASH} + coalesce({AUTHOR_HASH}, 0)::bigint AS hash FROM {{posts}}
+    SELECT id AS key, {POST_HASH} + {EMBEDDING_HASH} + coalesce({AUTHOR_HASH}, 0)::bigint AS hash FROM {{posts}}
     WHERE {READABLE_POST} {{compared}}
 ) AS rows""",
 }
 _SHOWN_POSTS: Final = """(
-    SELECT p.*, u.id AS author FROM {feed_complete_posts}() p LEFT JOIN {feed_users} u ON u.id = author_id
+    SELECT p.*, e.embedding, u.id AS author FROM {feed_complete_posts}() p
+    LEFT JOIN {feed_post_embeddings}() e ON e.id = p.id LEFT JOIN {feed_users} u ON u.id = author_id
 ) AS posts"""
 _EVENTS: Final = (
     f"(SELECT seq AS key, user_id, post_id, {EVENT_HASH} AS hash FROM {{user_interaction}}) AS rows"

@@ -55,10 +55,12 @@ def test_fields_that_are_omitted_stay_and_null_clears(entities: EntityRepository
         "reply_to": "parent",
         "root_id": "root",
         "repost_of": "original",
+        "embedding": [0.0, -1.0, 0.0],
     }
     first = put(entities, "new", **everything)
     same = put(entities, "new")
     cleared = put(entities, "new", author_id=None, content=None, language=None, root_id=None, visible=True)
+    without = put(entities, "new", embedding=None)
 
     assert first == same
     assert (first.author_id, first.content, first.tags) == (
@@ -71,6 +73,8 @@ def test_fields_that_are_omitted_stay_and_null_clears(entities: EntityRepository
     assert (first.root_id, first.repost_of) == (post_uuid("root"), post_uuid("original"))
     assert (cleared.author_id, cleared.content, cleared.language, cleared.root_id) == (None, "", None, None)
     assert (cleared.visible, cleared.tags, cleared.repost_of) == (True, first.tags, first.repost_of)
+    embedding = np.array([0, -1, 0], np.float16).tobytes()
+    assert (first.embedding, cleared.embedding, without.embedding) == (embedding, embedding, None)
     assert rows(tables, "SELECT reply_to FROM posts") == [(post_uuid("parent"),)]
 
 

@@ -88,6 +88,7 @@ export interface FeedPosts {
 
 export interface FeedPostSettings {
   audience_id: string | null;
+  embedding: number[] | null;
   id: string | null;
   language: string | null;
   reply_to: string | null;
@@ -124,6 +125,7 @@ export interface Posts {
   comment_count: number | null;
   content: string | null;
   created_at: Generated<Timestamp>;
+  embedding: number[] | null;
   external_id: string;
   id: Generated<string>;
   language: string | null;

@@ -108,6 +108,10 @@ def post_source(
         "root_id": (vocabulary.ROOT, is_key),
         "repost_of": (vocabulary.REPOST_OF, is_key),
         "audience_id": (vocabulary.AUDIENCE, has_type("integer", "text", "uuid")),
+        "embedding": (
+            vocabulary.EMBEDDING,
+            has_type("real[]", "double precision[]", "vector", "halfvec"),
+        ),
         "visible": ((), is_time),
         "visibility": ((), is_time),
     }

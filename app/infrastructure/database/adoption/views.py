@@ -114,6 +114,7 @@ class ViewWriter:
             "reply_to": ids.get("reply_to", "NULL::uuid"),
             "root_id": ids.get("root_id", ids.get("reply_to", "NULL::uuid")),
             "repost_of": ids.get("repost_of", "NULL::uuid"),
+            "embedding": _typed(posts, "embedding", "real[]"),
         }
         joins = [keys.join("post", posts, "id", "k")]
         if posts.get("author_id"):

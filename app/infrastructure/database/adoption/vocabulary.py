@@ -55,6 +55,7 @@ REPOST_OF: Final = _tiers(
     "quote_of_id reblog_of_id retweet_of_id original_post_id shared_post_id repost_id original_id "
     "quoted_post_id"
 )
+EMBEDDING: Final = _tiers("embedding", "content_embedding text_embedding embedding_vector")
 AUDIENCE: Final = _tiers("audience_id group_id community_id space_id club_id circle_id")
 USERNAME: Final = _tiers(
     "username user_name handle screen_name nickname login", "display_name name full_name", "first_name"

@@ -200,6 +200,17 @@ def test_names_of_a_teams_own() -> None:
     assert found["like"] == {"": "favourites", "user_id": "fan", "post_id": "article", "created_at": "at"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "found"), [("vector", True), ("real[]", True), ("double precision[]", True), ("bytea", False)]
+)
+def test_a_column_of_vectors_is_the_embedding_of_a_post(kind: str, *, found: bool) -> None:
+    users = table("users", "id uuid,username text,created_at timestamptz")
+    posts = table("posts", "id uuid,author_id uuid > users.id,body text,created_at timestamptz")
+    with_vectors = replace(posts, columns=(*posts.columns, Column("embedding", kind)))
+
+    assert ("embedding" in mapped(propose([users, with_vectors], {}))["feed_posts"]) == found
+
+
 def test_replies_reposts_blocks_and_mutes() -> None:
     found = propose(MASTODON_LIKE, {})
     columns = mapped(found)
