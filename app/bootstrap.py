@@ -389,7 +389,9 @@ def build_use_cases(
         change_membership=ChangeMembership(
             storage.memberships, workers.updater.apply_membership, workers.feed
         ),
-        entities=WriteEntities(storage.entities, ranking_clock, workers.updater.apply_entities),
+        entities=WriteEntities(
+            storage.entities, ranking_clock, workers.updater.apply_entities, settings.embedding_dimensions
+        ),
         user_data=UserData(
             storage.user_data, workers.feed, workers.discard_pending, workers.updater.apply_written
         ),

@@ -25,6 +25,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.feed.away_users import DEFAULT_USER_LIVE_DAYS
+from app.domain.feed.embeddings import MAX_DIMENSIONS
 from app.domain.feed.feed_window import DEFAULT_WINDOW_DAYS
 from app.domain.feed.live_posts import DEFAULT_LIMITS
 from app.domain.ranking.options import RankingOptions
@@ -173,6 +174,8 @@ class Settings(BaseSettings):
     """Weight of recency in the formula's score."""
     recency_tau_hours: Hours = _FORMULA.recency_tau_hours
     """Age at which the recency of a post has fallen to 1/e."""
+    embedding_dimensions: Annotated[int, Field(ge=0, le=MAX_DIMENSIONS)] = 0
+    """Numbers in the embedding of a post, a vector of a model of your own; 0: posts may have none."""
     neighbours: Annotated[int, Field(ge=1, le=1000)] = _RANKING.neighbours
     """Number of similar users whose interactions are used."""
     trending_half_life_hours: Hours = _RANKING.trending_half_life_hours

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
+from app.application.use_cases.write_entities import MAX_DIMENSIONS, MIN_DIMENSIONS
 from app.presentation.schemas.batch_schema import MAX_BATCH, Rejected
 from app.presentation.schemas.interaction_schema import parse_time
 from app.presentation.schemas.recommendation_schema import GivenId
@@ -30,6 +31,8 @@ Text = Annotated[str, AfterValidator(_without_nul)]
 Language = Annotated[
     str, Field(pattern=r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$", max_length=100, description="A tag of BCP 47")
 ]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Embedding = Annotated[list[Number], Field(min_length=MIN_DIMENSIONS, max_length=MAX_DIMENSIONS)]
 Tag = Annotated[Text, Field(min_length=1)]
 CreatedAt = Annotated[
     datetime,
@@ -95,6 +98,9 @@ class PostBody(_EntityBody):
     reply_to: GivenId | None = None
     root_id: GivenId | None = Field(None, description="The first post of the thread")
     repost_of: GivenId | None = Field(None, description="The original of a repost")
+    embedding: Embedding | None = Field(
+        None, description="A vector of your own model, of EMBEDDING_DIMENSIONS numbers; stored with length 1"
+    )
 
 
 class BatchPost(PostBody):

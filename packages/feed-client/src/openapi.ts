@@ -2163,6 +2163,12 @@ export interface components {
              */
             repost_of?: string | null;
             /**
+             * Embedding
+             * @description A vector of your own model, of EMBEDDING_DIMENSIONS numbers; stored with length 1
+             * @default null
+             */
+            embedding?: number[] | null;
+            /**
              * Id
              * @description The id that your application uses: the row with this `external_id`; else a UUID means itself, and any other string of printable characters the UUID that is derived from it
              */
@@ -2440,6 +2446,12 @@ export interface components {
              * @default null
              */
             repost_of?: string | null;
+            /**
+             * Embedding
+             * @description A vector of your own model, of EMBEDDING_DIMENSIONS numbers; stored with length 1
+             * @default null
+             */
+            embedding?: number[] | null;
         };
         /**
          * RankRequest

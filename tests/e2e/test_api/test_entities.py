@@ -61,10 +61,12 @@ def test_posts_of_a_batch_are_stored_all_or_none(api: httpx.Client, running: Run
     batch = api.post("/posts/batch", json={"posts": [{"id": "one", "content": "1"}, {"id": "two"}]})
     twice = api.post("/posts/batch", json={"posts": [{"id": "three"}, {"id": "three"}]})
     bad = api.post("/posts/batch", json={"posts": [{"id": "three"}, {"id": "a\x7f"}]})
+    no_vectors = api.post("/posts/batch", json={"posts": [{"id": "three", "embedding": [1, 2]}]})
 
     assert (batch.status_code, batch.json()) == (202, {"status": "stored", "accepted": 2})
     assert {post_uuid("one"), post_uuid("two")} <= running.tables.posts.keys()
-    assert problem(twice) == (422, "invalid_post")
+    assert problem(twice) == problem(no_vectors) == (422, "invalid_post")
+    assert "EMBEDDING_DIMENSIONS is 0" in no_vectors.json()["detail"]
     assert problem(bad) == (422, "invalid_id")
     assert bad.json()["detail"].startswith("posts[1]: post id")
     assert post_uuid("three") not in running.tables.posts
@@ -107,6 +109,9 @@ def test_ids_in_paths_are_percent_encoded(api: httpx.Client, running: Running, i
     [
         ("/posts/new", {"visble": False}, "/visble"),
         ("/posts/new", {"embedding": [0.5]}, "/embedding"),
+        ("/posts/new", {"embedding": [0.5] * 1537}, "/embedding"),
+        ("/posts/new", {"embedding": [0.5, "1"]}, "/embedding/1"),
+        ("/posts/new", {"embedding": "[0.5, 1]"}, "/embedding"),
         ("/posts/new", {"created_at": None}, "/created_at"),
         ("/posts/new", {"created_at": "yesterday"}, "/created_at"),
         ("/posts/new", {"created_at": "0001-01-01T00:00:00Z"}, "/created_at"),
