@@ -43,6 +43,14 @@ def output_file(text: str) -> Path:
     return path
 
 
+def plot_file(text: str) -> Path:
+    """An argument type: a file of a format that can be drawn."""
+    path = Path(text)
+    if path.suffix not in {".svg", ".png", ".pdf"}:
+        raise argparse.ArgumentTypeError(f"{text!r} is no plot; use a name such as plot.svg")
+    return path
+
+
 def export_folder(text: str) -> Path:
     """An argument type: a folder of `data.export_log`."""
     path = Path(text)

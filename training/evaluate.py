@@ -189,6 +189,10 @@ def _evaluate_continuous(args: argparse.Namespace, settings: Settings) -> None:
             changed_at=args.changed_at and args.changed_at.timestamp(),
             progress=partial(progress, "replay"),
         )
+    if args.plot is not None:
+        from training.reporting.continuous_plot import save_plot  # matplotlib takes a second
+
+        save_plot(result, args.plot)
     warn_of_missing_intervals(PROG, result.users)
     if args.json:
         print_json({**_protocol(args, replay), **result.to_json()})

@@ -8,7 +8,7 @@ from app.domain.entities import INTERACTION_TYPES
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.command_line import OneLineParser, duration, whole_number
 from data.feed_arguments import DEFAULT_FEED, add_feed_arguments, check_feed_arguments, timestamp
-from training.command_line import add_seed, add_test_from, output_file
+from training.command_line import add_seed, add_test_from, output_file, plot_file
 from training.evaluation.acceptance import SELECTABLE
 from training.evaluation.against import parse_against
 from training.evaluation.rankers import LEARNED_RANKERS, RANKERS
@@ -49,8 +49,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
                 parser.error(f"argument --{name}: requires --protocol prequential")
     if args.protocol == "continuous" and args.rankers:
         parser.error("argument --rankers: --protocol continuous has its own")
-    if args.protocol != "continuous" and args.changed_at:
-        parser.error("argument --changed-at: requires --protocol continuous")
+    for name in ("changed_at", "plot"):
+        if args.protocol != "continuous" and getattr(args, name):
+            parser.error(f"argument --{name.replace('_', '-')}: requires --protocol continuous")
     if args.protocol == "owner" and LEARNED_RANKERS & set(args.rankers or ()):
         parser.error(
             "argument --rankers: --protocol owner has no learned ranker; use training.train or prequential"
@@ -131,5 +132,11 @@ def _parser() -> argparse.ArgumentParser:
     add_seed(parser)
     add("--dump", type=output_file, metavar="PATH", help="write every ranking as one line of JSON")
     add("--html", type=output_file, metavar="PATH", help="write a report with plots as one page")
+    add(
+        "--plot",
+        type=plot_file,
+        metavar="PATH",
+        help="write a plot of NDCG@10 by number of requests (.svg, .png or .pdf); requires --protocol continuous",
+    )
     add("--json", action="store_true", help="print the results as JSON")
     return parser

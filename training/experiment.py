@@ -23,7 +23,7 @@ from app.infrastructure.database.experiment_results import SqlExperimentResults
 from app.shared.command_line import OneLineParser, warn
 from app.shared.exceptions import ConfigurationError
 from data.command_line import run_command
-from training.command_line import print_json
+from training.command_line import plot_file, print_json
 from training.reporting.exposures import COUNTS, EXPOSURES, write_rows
 
 _PROG: Final = "training.experiment"
@@ -199,14 +199,6 @@ def _percent(text: str) -> float:
     return value
 
 
-def _plot_file(text: str) -> Path:
-    """An argument type: a file of a format that can be drawn."""
-    path = Path(text)
-    if path.suffix not in {".svg", ".png", ".pdf"}:
-        raise argparse.ArgumentTypeError(f"{text!r} is no plot; use a name such as effects.svg")
-    return path
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = OneLineParser(
         prog=_PROG, description="Plan an experiment of EXPERIMENTS_FILE, show what it found, or export it."
@@ -232,7 +224,7 @@ def _parser() -> argparse.ArgumentParser:
     reported = add("report", _report, "what the experiment found so far; it may be read at any time")
     reported.add_argument(
         "--plot",
-        type=_plot_file,
+        type=plot_file,
         metavar="FILE",
         help="write a plot of the effect by day, by position and by reason (.svg, .png or .pdf)",
     )

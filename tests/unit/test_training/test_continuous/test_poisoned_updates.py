@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from app.domain.ranking.choice_model import ChoiceModel
 from training.continuous.continuous_training import ContinuousOptions, ContinuousTraining, rank_of_choice
 from training.continuous.request_stream import RequestStream
-from training.evaluation.metrics import ndcg_of_rank
+from training.evaluation.metrics import bootstrap, ndcg_of_rank
 from training.learning.calibration import FullChoiceSet
 from training.learning.candidate_sets import ChoiceSets
 
@@ -66,18 +66,24 @@ def serving() -> ChoiceModel:
     return replace(ChoiceModel.untrained(("a", "b", "c")), linear=TRUE_WEIGHTS * 0.9)
 
 
-def trained(stream: Stream) -> tuple[ContinuousTraining, int]:
-    """Continuous training after all requests, and its number of promotions."""
-    training, promotions = (
-        ContinuousTraining(serving(), cast("RequestStream", stream), ContinuousOptions()),
-        0,
-    )
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Continuous training after all requests, its number of promotions, and the (n,) ranks by the serving weights."""
+
+    training: ContinuousTraining
+    promotions: int
+    ranks: NDArray[np.int64]
+
+
+def trained(stream: Stream) -> Trained:
+    training = ContinuousTraining(serving(), cast("RequestStream", stream), ContinuousOptions())
+    promotions, ranks = 0, []
     for start in range(0, len(stream.users), STEP):
         block = np.arange(start, min(start + STEP, len(stream.users)))
-        training.score(block, [stream.full(one) for one in block.tolist()])
+        ranks.append(training.score(block, [stream.full(one) for one in block.tolist()]))
         training.learn(block.tolist())
         promotions += training.promote_if_better() is not None
-    return training, promotions
+    return Trained(training, promotions, np.concatenate(ranks))
 
 
 def ndcg(model: ChoiceModel, stream: Stream) -> float:
@@ -85,18 +91,29 @@ def ndcg(model: ChoiceModel, stream: Stream) -> float:
     return float(ndcg_of_rank(np.array(ranks)).mean())
 
 
-def distance(one: ContinuousTraining, other: ContinuousTraining) -> float:
-    return float(np.linalg.norm(one.candidate.linear - other.candidate.linear))
+def distance(one: Trained, other: Trained) -> float:
+    return float(np.linalg.norm(one.training.candidate.linear - other.training.candidate.linear))
+
+
+def is_never_below_the_formula(found: Trained, stream: Stream, first_poisoned_user: int) -> bool:
+    """Whether the mean NDCG@10 of any 2,000 honest requests is as good as that of weights that know one input."""
+    formula = replace(serving(), linear=np.array([1.0, 0.0, 0.0]))
+    honest_requests = np.flatnonzero(stream.users < first_poisoned_user)
+    formula_ranks = [rank_of_choice(formula, stream.full(one)) for one in honest_requests.tolist()]
+    gain = ndcg_of_rank(found.ranks[honest_requests]) - ndcg_of_rank(np.array(formula_ranks))
+    users = stream.users[honest_requests]
+    windows = (slice(start, start + 2000) for start in range(0, len(gain) - 1999, STEP))
+    return all(bootstrap(gain[window], users[window]).high >= 0 for window in windows)
 
 
 def test_random_choices_are_not_promoted() -> None:
     shuffled = requests(3000, np.arange(3000) % 500, seed=2, weights=np.zeros(3))
 
-    training, promotions = trained(shuffled)
+    found = trained(shuffled)
 
-    assert promotions == 0
-    assert np.linalg.norm(training.candidate.linear) < 0.2  # it learned that nothing matters
-    np.testing.assert_array_equal(training.serving.linear, serving().linear)
+    assert found.promotions == 0
+    assert np.linalg.norm(found.training.candidate.linear) < 0.2  # it learned that nothing matters
+    np.testing.assert_array_equal(found.training.serving.linear, serving().linear)
 
 
 @pytest.mark.parametrize("events", [1000, pytest.param(10_000, marks=pytest.mark.slow)])
@@ -105,9 +122,9 @@ def test_one_account_moves_the_weights_less_than_twenty_users(events: int) -> No
     spam = requests(events, np.full(events, 10_000), seed=3, weights=np.zeros(3))
     twenty = honest(400, seed=4, first_user=20_000, n_users=20)
 
-    clean, _ = trained(users)
-    with_spam, _ = trained(users.mixed_with(spam))
-    with_twenty, _ = trained(users.mixed_with(twenty))
+    clean = trained(users)
+    with_spam = trained(users.mixed_with(spam))
+    with_twenty = trained(users.mixed_with(twenty))
 
     assert distance(clean, with_spam) < distance(clean, with_twenty)
 
@@ -119,6 +136,8 @@ def test_twenty_accounts_do_not_make_the_ranking_worse_by_one_percent(weights: f
     spam = requests(4000, 10_000 + np.arange(4000) % 20, seed=5, weights=TRUE_WEIGHTS * weights)
     later = honest(2000, seed=6)
 
-    training, _ = trained(honest(3000).mixed_with(spam))
+    stream = honest(3000).mixed_with(spam)
+    found = trained(stream)
 
-    assert ndcg(training.serving, later) > 0.99 * ndcg(serving(), later)
+    assert ndcg(found.training.serving, later) > 0.99 * ndcg(serving(), later)
+    assert is_never_below_the_formula(found, stream, first_poisoned_user=10_000)
