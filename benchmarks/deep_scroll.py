@@ -26,13 +26,14 @@ from app.application.dto import Mode, RecommendationRequest, RecommendationRespo
 from app.application.use_cases.returning_user import ReturningUser
 from app.application.use_cases.unfinished_page import UnfinishedPage
 from app.application.workers.poll_intervals import PollIntervals
-from app.bootstrap import build_use_cases, build_workers, open_storage
+from app.bootstrap import build_use_cases, build_workers
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.ranking.assembly import NoObserver
 from app.domain.ranking.options import RankingOptions
 from app.infrastructure.clock import SystemClock
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.connection import create_feed_engine, deadline
+from app.infrastructure.database.storage import open_storage
 from app.infrastructure.ml.model_source import RegistryModelSource
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys

@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Engine
 
-from app.bootstrap import Storage
 from app.infrastructure.database.control_repository_impl import SqlControlRepository
 from app.infrastructure.database.default_schema import feed_schema
 from app.infrastructure.database.entity_repository_impl import SqlEntityRepository
@@ -17,6 +16,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.storage import Storage
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
 from data import adopt
 from tests.support.small_service import SmallService

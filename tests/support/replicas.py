@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
-from app.bootstrap import open_storage
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ranking.model_interface import PublishedModel
 from app.infrastructure.config.settings import Settings
+from app.infrastructure.database.storage import open_storage
 from app.presentation.api.application import create_api
 from app.presentation.api.dependencies import ApiOptions, Services
 from app.shared.monitoring import Metrics

@@ -22,7 +22,7 @@ from app.application.use_cases.track_interaction import TrackedEvent
 from app.application.use_cases.unfinished import Unfinished
 from app.application.workers.experiments_watcher import ExperimentSource
 from app.application.workers.poll_intervals import PollIntervals
-from app.bootstrap import Storage, build_use_cases, build_workers
+from app.bootstrap import build_use_cases, build_workers
 from app.domain.entities import INTERACTION_TYPES, Impression, InteractionType, Post, User
 from app.domain.entities.control import TARGET_FIELDS, ControlAction
 from app.domain.entities.model_record import Channel, ModelRecord
@@ -37,6 +37,7 @@ from app.domain.ranking.options import RankingOptions
 from app.domain.repositories.feed_log import FeedLog
 from app.domain.repositories.snapshot_store import SnapshotStore
 from app.infrastructure.config.settings import Settings
+from app.infrastructure.database.storage import Storage
 from tests.support.fake_entities import InMemoryEntities
 from tests.support.fake_storage import (
     InMemoryControls,

@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine
 
-from app.bootstrap import Storage
 from app.domain.feed.eviction import evict_posts
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.ranking.model_interface import PublishedModel
@@ -21,6 +20,7 @@ from app.infrastructure.database.impression_repository_impl import SqlImpression
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.membership_repository_impl import SqlMembershipRepository
 from app.infrastructure.database.post_repository_impl import SqlPostRepository
+from app.infrastructure.database.storage import Storage
 from app.infrastructure.database.stored_posts_impl import SqlStoredPostRepository
 from app.infrastructure.database.tombstones import Tombstones
 from app.infrastructure.database.user_data_repository_impl import SqlUserDataRepository
