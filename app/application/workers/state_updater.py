@@ -7,8 +7,6 @@ from threading import Lock, RLock
 from typing import Any
 from uuid import UUID
 
-import numpy as np
-
 from app.application.live_feed import ActiveRanker, LiveFeed
 from app.application.running_experiments import NO_EXPERIMENTS, RunningExperiments
 from app.application.workers.event_columns import (
@@ -19,16 +17,15 @@ from app.application.workers.event_columns import (
 )
 from app.application.workers.event_updates import EventUpdates, stored_pairs
 from app.application.workers.follow_updates import FollowUpdates
-from app.application.workers.latest_changes import LatestChanges
 from app.application.workers.post_updates import PostUpdates
 from app.application.workers.removed_users import remove_pages, remove_users
 from app.application.workers.stored_lists import StoredLists
+from app.application.workers.user_updates import UserUpdates
 from app.application.workers.variant_models import variant_model
-from app.domain.entities import User
 from app.domain.experiments.experiment import Experiment
 from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.rebuilt_lists import short_lists
-from app.domain.feed.retraction import pairs_to_remove, set_account_created
+from app.domain.feed.retraction import pairs_to_remove
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
@@ -52,7 +49,6 @@ from app.domain.services.stage_observer import StageObserver
 
 _BATCH_SIZE = 500  # events that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
-_ROWS_PER_STEP = 20
 _PAGES_PER_STEP = 5
 _LISTS_PER_STEP = 50
 
@@ -87,12 +83,13 @@ class StateUpdater:
     events: EventUpdates = field(default_factory=EventUpdates, init=False)
     lists: StoredLists = field(init=False)
     posts: PostUpdates = field(init=False)
+    users: UserUpdates = field(init=False)
     _follows: FollowUpdates = field(default_factory=FollowUpdates, init=False)
-    _latest_of_users: LatestChanges = field(default_factory=LatestChanges, init=False)
 
     def __post_init__(self) -> None:
         self.lists = StoredLists(self.interactions)
         self.posts = PostUpdates(self.feed, self.stored_posts, self.lists, self.change_lock)
+        self.users = UserUpdates(self.feed, self.lists, self.change_lock)
 
     # -- state and model -----------------------------------------------------------------------------------------
 
@@ -118,7 +115,7 @@ class StateUpdater:
             with self.feed.lock.writing("state"):
                 self.feed.state, self.feed.ranker = state, ranker
             self.events, self._follows = events, FollowUpdates()
-            self._latest_of_users = LatestChanges()
+            self.users.forget_numbers()
             self.posts.forget_numbers()
         self.position = position
         before[0].clear_memoised()
@@ -199,12 +196,12 @@ class StateUpdater:
 
     def apply_membership(self, change: UserChange) -> None:
         """Apply a committed membership, or its end."""
-        self.set_users([change.user], {} if change.seq is None else {change.user.id: change.seq})
+        self.users.set([change.user], {} if change.seq is None else {change.user.id: change.seq})
 
     def apply_entities(self, change: EntityChange) -> None:
         """Apply users and posts that this process committed. Raises StorageUnavailable."""
         self.remove_events(change.removed_events)  # first: a removed post has no row afterwards
-        self.set_users(change.users, change.user_seqs)
+        self.users.set(change.users, change.user_seqs)
         self.posts.upsert(change.posts, change.post_seqs)
         self.posts.remove(change.removed_posts, change.post_seqs)
 
@@ -229,7 +226,7 @@ class StateUpdater:
         self.remove_events(removed)  # first, because a removed post has no row afterwards
         self.posts.upsert(changes.posts, changes.post_seqs)
         self.posts.add_of(changes.events)
-        self.set_users(changes.users, changes.user_seqs)
+        self.users.set(changes.users, changes.user_seqs)
         self._replace_events([one for one in removed if unknown & {one.user_id, one.post_id}])
         self._remove_events_of(changes.removed_users, changes.removed_posts)
         self.posts.remove(changes.removed_posts, changes.post_seqs)
@@ -289,28 +286,6 @@ class StateUpdater:
             with self.change_lock:
                 self.lists.replace_events(state, batch, self._writes("retraction"))
 
-    def set_users(self, users: Sequence[User], seqs: Mapping[UUID, int] | None = None) -> None:
-        """Make these the settings and audiences of users, unless later ones are known.
-
-        `seqs` are the numbers in the outbox of the users' latest changes; a user without one is always set.
-        """
-        seqs = seqs or {}
-        for step in slices(users, _ROWS_PER_STEP):
-            with self.change_lock:
-                accepts = self._latest_of_users.accepts
-                latest = [user for user in step if accepts(user.id, seqs.get(user.id))]
-                state = self.feed.state
-                state.add_users((user.id.bytes for user in latest), self._writes("users"))
-                with self.feed.lock.writing("users"):
-                    state.set_users(latest)
-                for user in latest:
-                    created = -np.inf if user.created_at is None else user.created_at.timestamp()
-                    row, writes = state.user_rows[user.id.bytes], self._writes("users")
-                    if state.weighs_new_accounts:
-                        self.lists.bring_back(state, [user.id], writes)
-                    posts = set_account_created(state, row, created, writes)
-                    self.lists.rebuild(state, posts[:0], posts, writes)
-
     def with_latest_numbers(self, keys: RowKeys) -> RowKeys:
         """The same keys with the numbers of their latest changes that are known, so that later ones win."""
         state = self.feed.state
@@ -318,7 +293,7 @@ class StateUpdater:
             rows = {user: state.user_rows.get(user.bytes, -1) for user in keys.controls}
             return replace(
                 keys,
-                users={user: self._latest_of_users.number_of(user) for user in keys.users},
+                users={user: self.users.number_of(user) for user in keys.users},
                 posts={post: self.posts.number_of(post) for post in keys.posts},
                 follows={pair: self._follows.number_of(pair) for pair in keys.follows},
                 controls={user: state.controls.seq_of(row) for user, row in rows.items()},

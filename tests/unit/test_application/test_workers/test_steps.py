@@ -13,7 +13,14 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from app.application.workers import event_updates, follow_updates, post_updates, post_upsert, state_updater
+from app.application.workers import (
+    event_updates,
+    follow_updates,
+    post_updates,
+    post_upsert,
+    state_updater,
+    user_updates,
+)
 from app.domain.entities import INTERACTION_TYPES, Interaction
 from app.domain.feed import slices
 from app.domain.feed.state import FeedState
@@ -33,7 +40,7 @@ def steps_of(size: int) -> Iterator[None]:
     """Every change takes at most `size` rows at once."""
     with (
         patch.object(event_updates, "_EVENTS_PER_STEP", size),
-        patch.object(state_updater, "_ROWS_PER_STEP", size),
+        patch.object(user_updates, "_USERS_PER_STEP", size),
         patch.object(state_updater, "_PAGES_PER_STEP", size),
         patch.object(slices, "ENTRIES_PER_STEP", size),
         patch.object(post_upsert, "_POSTS_PER_STEP", size),
