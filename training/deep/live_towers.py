@@ -31,18 +31,12 @@ class LiveTowers:
     def __init__(self, dataset: FeedDataset, options: TowerOptions) -> None:
         self._posts, self._options = dataset.posts, options
         self._row_by_key = {key.tobytes(): row for row, key in enumerate(dataset.posts.key)}
-        tag_rows: dict[str, int] = {}
-        self._tags = np.full((len(dataset.posts), MAX_TAGS), -1, np.intp)
-        for row, tags in enumerate(dataset.posts.tags):
-            for place, tag in enumerate(tags[:MAX_TAGS]):
-                self._tags[row, place] = tag_rows.setdefault(tag, len(tag_rows))
-        authors, self._author = np.unique(dataset.posts.author, return_inverse=True)
-        if len(authors) and authors[0] < 0:
-            self._author -= 1
-        self._n_authors, self._n_tags = int(self._author.max(initial=-1)) + 1, len(tag_rows)
+        self._author_row: dict[int, int] = {}  # by user of the dataset, in the order of their posts
+        self._tag_row: dict[str, int] = {}
         self._model: TwoTower | None = None
         self._space = TextSpace.empty()
-        self._fitted_at, self._full_fit, self._last_fit = -np.inf, 0, 0
+        self._fitted_at = -np.inf
+        self._full_fit = self._last_fit = 0  # examples of the last fit from random weights, of the last fit
         self._content, self._n_content = self._no_content(), 0
         self._vectors = np.zeros((len(dataset.posts), options.dimensions), np.float32)
         self._n_vectors = 0  # posts whose vectors are those of the present model
@@ -64,9 +58,10 @@ class LiveTowers:
             options = replace(options, epochs=1, learning_rate=options.learning_rate * _CONTINUED_RATE)
         self._read_content(state)
         if last:
-            self._model = fit_two_tower(
-                engagements, self._content, self._n_authors, self._n_tags, first, last, options, start
-            )
+            room = 1 << len(self._author_row).bit_length()  # for later authors: each shape is compiled once
+            sizes = room, len(self._tag_row)
+            start = start.with_rows(*sizes) if start else None
+            self._model = fit_two_tower(engagements, self._content, *sizes, first, last, options, start)
         self._last_fit, self._n_vectors = last, 0
 
     def logits(self, state: FeedState, history: Rows, rows: Rows) -> Floats:
@@ -96,8 +91,11 @@ class LiveTowers:
         known, n_posts = self._n_content, state.n_posts
         new = self._dataset_rows(state, known)
         self._content.text[known:n_posts] = self._space(self._texts(state, known))
-        self._content.author[known:n_posts] = self._author[new]
-        self._content.tags[known:n_posts] = self._tags[new]
+        for row, post in enumerate(new.tolist(), known):
+            if (author := int(self._posts.author[post])) >= 0:
+                self._content.author[row] = self._author_row.setdefault(author, len(self._author_row))
+            for place, tag in enumerate(self._posts.tags[post][:MAX_TAGS]):
+                self._content.tags[row, place] = self._tag_row.setdefault(tag, len(self._tag_row))
         self._n_content = n_posts
 
     def _texts(self, state: FeedState, first: int) -> list[str]:

@@ -1,6 +1,6 @@
 """A two-tower model: the vector of a post from its text, author and tags, and that of a user from the newest posts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -19,8 +19,8 @@ class PostContent:
     """What the model reads of posts.
 
     text    (n_posts, d_text) float32 text vectors
-    author  (n_posts,) rows of the author table, -1 unknown
-    tags    (n_posts, MAX_TAGS) rows of the tag table, -1 none
+    author  (n_posts,) rows of the author table, -1 unknown; later rows than a model's are unknown to it
+    tags    (n_posts, MAX_TAGS) rows of the tag table, in the same way; -1 none
     """
 
     text: Floats
@@ -59,6 +59,14 @@ class TwoTower:
     user_bias: Floats
     log_scale: Floats
 
+    def with_rows(self, n_authors: int, n_tags: int) -> "TwoTower":
+        """The model with zero for further authors and tags, so many in all."""
+        author, tag = (
+            np.pad(table, ((0, max(rows - len(table), 0)), (0, 0)))
+            for table, rows in ((self.author, n_authors), (self.tag, n_tags))
+        )
+        return replace(self, author=author, tag=tag)
+
     def post_vectors(self, posts: PostContent) -> Floats:
         """(n_posts, d) vectors of length 1."""
         x = posts.text @ self.text + self.bias
@@ -80,10 +88,10 @@ class TwoTower:
 
 
 def _rows_or_zero(table: Floats, rows: NDArray[np.intp]) -> Floats:
-    """Rows of a table; zero for -1."""
+    """Rows of a table; zero for -1 and for rows that came after its fit."""
     if not len(table):
         return np.zeros((*rows.shape, table.shape[1]), np.float32)
-    found: Floats = table[rows.clip(0)] * (rows >= 0)[..., None]
+    found: Floats = table[rows.clip(0, len(table) - 1)] * ((rows >= 0) & (rows < len(table)))[..., None]
     return found
 
 

@@ -1,10 +1,12 @@
 """The two-tower model of a feed that grows, with random weights instead of a fit."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
+from app.domain.feed.dataset import FeedDataset
 from app.domain.feed.timeline import FeedTimeline
 from tests.support.feeds import generated
 from tests.support.neural_models import random_towers
@@ -20,7 +22,8 @@ def fits(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
     made: list[dict[str, Any]] = []
 
     def fit(examples, posts, n_authors, n_tags, first, last, options, start) -> TwoTower:
-        made.append({"first": first, "last": last, "starts": start is not None, "posts": len(posts)})
+        sizes = {"authors": n_authors, "tags": n_tags, "posts": posts}
+        made.append({"first": first, "last": last, "starts": start is not None, **sizes})
         return random_towers(posts.text.shape[1], n_authors, n_tags, options.dimensions, len(made))
 
     monkeypatch.setattr(live_towers, "fit_two_tower", fit)
@@ -76,3 +79,30 @@ def test_without_an_example_all_posts_are_equal(fits: list[dict[str, Any]]) -> N
 
     assert fits == []
     assert not towers.logits(feed.state, np.zeros(0, np.intp), np.arange(feed.state.n_posts)).any()
+
+
+def test_a_fit_reads_nothing_of_posts_that_come_later(fits: list[dict[str, Any]]) -> None:
+    dataset = generated(users=40, posts=150, interactions=3000)
+    end = float(dataset.events.time[1500])
+    n_posts = int((FeedTimeline(dataset, replay=True).exists_since < end).sum())
+    for posts in (dataset.posts, with_other_content(dataset, n_posts).posts):
+        changed = replace(dataset, posts=posts)
+        feed, towers = FeedTimeline(changed, replay=True), LiveTowers(changed, TowerOptions())
+        feed.advance(end)
+        fit(towers, feed, end)
+        assert feed.state.n_posts == n_posts
+        assert np.isfinite(towers.logits(feed.state, np.array([0]), np.arange(n_posts))).all()
+
+    whole, cut = fits
+    assert (whole["authors"], whole["tags"], whole["last"]) == (cut["authors"], cut["tags"], cut["last"])
+    for name in ("text", "author", "tags"):
+        assert (getattr(whole["posts"], name)[:n_posts] == getattr(cut["posts"], name)[:n_posts]).all()
+
+
+def with_other_content(dataset: FeedDataset, n_posts: int) -> FeedDataset:
+    """The feed with other texts and tags of the posts after the first `n_posts`."""
+    timeline, posts = FeedTimeline(dataset, replay=True), dataset.posts
+    text, tags = list(posts.text), list(posts.tags)
+    for row in timeline.post_order[n_posts:].tolist():
+        text[row], tags[row] = "other words", (f"later {row}",)
+    return replace(dataset, posts=replace(posts, text=text, tags=tags))

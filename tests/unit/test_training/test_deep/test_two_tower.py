@@ -35,6 +35,17 @@ def test_vectors_have_length_1_and_do_not_depend_on_the_other_posts() -> None:
         assert MODEL.post_vectors(posts.take(np.array([row])))[0] == pytest.approx(vectors[row], abs=1e-5)
 
 
+def test_authors_and_tags_that_came_after_the_fit_count_as_unknown() -> None:
+    text = np.ones((1, 6), np.float32)
+    later = PostContent(text, np.array([5]), np.full((1, MAX_TAGS), 4))
+    unknown = PostContent(text, np.array([-1]), np.full((1, MAX_TAGS), -1))
+
+    vectors = MODEL.post_vectors(later)
+
+    assert (vectors == MODEL.post_vectors(unknown)).all()
+    assert (vectors == MODEL.with_rows(6, 5).post_vectors(later)).all()
+
+
 def test_a_post_of_an_unknown_author_without_text_and_tags_has_a_vector() -> None:
     nothing = PostContent(np.zeros((1, 6), np.float32), np.array([-1]), np.full((1, MAX_TAGS), -1))
 
