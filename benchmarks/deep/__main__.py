@@ -14,10 +14,10 @@ service's neighbour models are. The table shows NDCG@10 with a 95 % interval ove
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Final
+from typing import Final
 
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
@@ -38,7 +38,8 @@ from training.deep.live_towers import LiveTowers
 from training.deep.requirements import check_requirements
 from training.evaluation.acceptance import paired_difference
 from training.evaluation.metrics import Estimate
-from training.evaluation.summary import summarise
+from training.evaluation.prequential import ReplayResult
+from training.evaluation.summary import RankerSummary, summarise
 from training.learning.model_selection import LearningOptions
 from training.replay.replay import Replay, target_kinds
 from training.reporting.console import interval, print_table
@@ -58,14 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _compare(args: argparse.Namespace, settings: Settings) -> None:
     check_requirements()
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # before JAX is imported
-    with (inputs := TwoTowerInputs()).registered(), threadpool_limits(limits=1), progress_bars() as progress:
-        _report(args, settings, inputs, progress)
-
-
-def _report(args: argparse.Namespace, settings: Settings, inputs: TwoTowerInputs, progress: Progress) -> None:
     dataset = compared_feed(args, settings)
-    towers = TowerOptions(seed=args.seed)
-    learning = LearningOptions(seed=args.seed)
     replay = Replay(
         dataset,
         ranking_options(settings),
@@ -73,26 +67,49 @@ def _report(args: argparse.Namespace, settings: Settings, inputs: TwoTowerInputs
         test_from=args.test_from,
         seed=args.seed,
     )
+    with (inputs := TwoTowerInputs()).registered(), threadpool_limits(limits=1), progress_bars() as progress:
+        result, milliseconds = compare(replay, args, inputs, progress)
+    users = replay.events.user[result.requests]
+    differences = {
+        name: paired_difference(ranks, result.ranks[_OURS], users) for name, ranks in result.ranks.items()
+    }
+    summaries = summarise(replay, result, args.seed)
+    if args.json:
+        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
+        rankers = {
+            name: {"difference": differences[name], "ms": milliseconds[name], **summary.to_json()}
+            for name, summary in summaries.items()
+        }
+        print_json({"feed": feed, "rankers": rankers})
+    else:
+        print_table(_table(summaries, differences, milliseconds))
 
-    def kinds(of_towers: Any) -> dict[str, PeerKind]:
-        return {"two-tower": PeerKind(lambda: TwoTowerAlone(of_towers())), "ncf": PeerKind(Ncf)}
+
+def compare(
+    replay: Replay, args: argparse.Namespace, inputs: TwoTowerInputs, progress: Progress
+) -> tuple[ReplayResult, dict[str, float]]:
+    """The replay with the neural rankers, and ranker -> milliseconds CPU per request, p50."""
+    learning, options = LearningOptions(seed=args.seed), TowerOptions(seed=args.seed)
+
+    def alone(towers: Callable[[], LiveTowers]) -> dict[str, PeerKind]:
+        return {"two-tower": PeerKind(lambda: TwoTowerAlone(towers())), "ncf": PeerKind(Ncf)}
 
     selected = select_settings(
         replay,
-        kinds(lambda: LiveTowers(dataset, towers)),
+        alone(lambda: LiveTowers(replay.dataset, options)),
         learning,
         max_requests=args.search_requests,
         progress=partial(progress, "settings"),
     )
-    shared = LiveTowers(dataset, towers)
+    shared = LiveTowers(replay.dataset, options)
     inputs.use(replay, shared)
     learned = {
         name: PeerKind(partial(LearnedWith, replace(learning, without=without)), uses_choice_sets=True)
         for name, without in _WITH.items()
     }
-    result, milliseconds = compare_with_peers(
+    return compare_with_peers(
         replay,
-        kinds(lambda: shared) | learned,
+        alone(lambda: shared) | learned,
         selected | dict.fromkeys(learned, Selected({}, None)),
         [_OURS],
         replace(learning, without=INPUTS),
@@ -100,37 +117,17 @@ def _report(args: argparse.Namespace, settings: Settings, inputs: TwoTowerInputs
         timed_requests=args.timed_requests,
         progress=partial(progress, "replay"),
     )
-    users = replay.events.user[result.requests]
-    summaries = summarise(replay, result, args.seed)
-    differences = {
-        name: paired_difference(ranks, result.ranks[_OURS], users) for name, ranks in result.ranks.items()
-    }
-    if args.json:
-        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
-        rankers = {
-            name: {
-                "difference": differences[name],
-                "ms": milliseconds[name],
-                "settings": str(selected.get(name, "")),
-            }
-            | summary.to_json()
-            for name, summary in summaries.items()
-        }
-        print_json({"feed": feed, "rankers": rankers})
-    else:
-        print_table(
-            _table(
-                {name: one.accuracy["ndcg@10"] for name, one in summaries.items()}, differences, milliseconds
-            )
-        )
 
 
 def _table(
-    ndcg: dict[str, Estimate], differences: dict[str, Estimate], milliseconds: dict[str, float]
+    summaries: Mapping[str, RankerSummary],
+    differences: Mapping[str, Estimate],
+    milliseconds: Mapping[str, float],
 ) -> Table:
     table = Table("ranker")
     for name in ("ndcg@10", f"difference from {_OURS}", "ms CPU"):
         table.add_column(name, justify="right", no_wrap=True)
+    ndcg = {name: summary.accuracy["ndcg@10"] for name, summary in summaries.items()}
     for name, estimate in sorted(ndcg.items(), key=lambda item: -item[1].mean):
         difference = "-" if name == _OURS else interval(differences[name])
         table.add_row(name, interval(estimate), difference, f"{milliseconds[name]:.2f}")

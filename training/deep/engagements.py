@@ -51,10 +51,6 @@ class Engagements:
     def __len__(self) -> int:
         return len(self.post)
 
-    def count_before(self, time: float) -> int:
-        """The number of examples strictly before a time in seconds."""
-        return int(np.searchsorted(self.time, time))
-
     def batches(
         self, first: int, last: int, size: int, random: np.random.Generator
     ) -> Iterator[ExampleBatch]:
