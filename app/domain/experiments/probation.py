@@ -39,7 +39,7 @@ class ProbationCounts:
     choices: NDArray[np.float64]
 
 
-def probation_config(against: str, until: datetime, targets: Sequence[str]) -> Mapping[str, Any]:
+def probation_config(against: str, until: datetime, targets: Sequence[str]) -> dict[str, Any]:
     """What the configuration of a version stores: the version of before, the end, and the types of events."""
     return {"against": against, "until": until.isoformat(timespec="seconds"), "targets": list(targets)}
 
@@ -47,23 +47,28 @@ def probation_config(against: str, until: datetime, targets: Sequence[str]) -> M
 def probation_of(record: ModelRecord) -> Experiment | None:
     """The probation of a version, the same on every replica; None for a version without one.
 
-    The promoted version is the control: it is served, and the variant OLD ranks with the version of before.
+    The promoted version is the control: it is served, and the variant OLD ranks with the version of before. A
+    configuration that is none of `probation_config` counts as none.
     """
     stored = record.config.get(CONFIG_KEY)
     if not isinstance(stored, Mapping):
         return None
-    start, end = (datetime.fromisoformat(text) for text in (record.created_at, str(stored["until"])))
+    try:
+        start, end = (datetime.fromisoformat(text) for text in (record.created_at, stored["until"]))
+        window_days, against = max(1, ceil((end - start) / timedelta(days=1))), str(stored["against"])
+    except (KeyError, TypeError, ValueError):
+        return None
     return Experiment(
         name=f"{PREFIX}{record.version}",
         salt=record.sha256,
-        variants=(Variant(NEW, 1 - OLD_SHARE, {}), Variant(OLD, OLD_SHARE, {}, str(stored["against"]))),
+        variants=(Variant(NEW, 1 - OLD_SHARE, {}), Variant(OLD, OLD_SHARE, {}, against)),
         held_back=0.0,
         start=start.timestamp(),
         end=end.timestamp(),
         primary_metric=CHOICE,
         guardrails=(),
         planned_users=ceil(MIN_USERS / OLD_SHARE),
-        window_days=max(1, ceil((end - start) / timedelta(days=1))),
+        window_days=window_days,
         enabled=True,
     )
 

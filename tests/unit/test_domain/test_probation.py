@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,18 @@ def counts(users: int, rates: dict[str, float], seed: int = 0) -> ProbationCount
     return ProbationCounts(variants, posts, random.poisson(expected).astype(np.float64))
 
 
-def test_a_version_without_a_probation_has_none() -> None:
-    assert probation_of(RECORD) is None
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"probation": "v6"},
+        {"probation": {"until": ENDS_AT.isoformat()}},
+        {"probation": probation_config("v6", ENDS_AT, ["like"]) | {"until": "soon"}},
+        {"probation": probation_config("v6", ENDS_AT.replace(tzinfo=None), ["like"])},
+    ],
+)
+def test_a_version_without_a_probation_has_none(config: dict[str, Any]) -> None:
+    assert probation_of(replace(RECORD, config=config)) is None
 
 
 def test_a_tenth_of_the_users_keeps_the_version_of_before_until_the_end() -> None:
