@@ -22,17 +22,16 @@ from typing import Final
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
-from app.shared.command_line import OneLineParser, whole_number
+from app.shared.command_line import OneLineParser
 from app.shared.progress import Progress, progress_bars
-from benchmarks.compared_feed import add_compared_feed, compared_feed
+from benchmarks.compared_feed import add_comparison, compared_replay, sizes
 from benchmarks.deep.models import INPUTS, LearnedWith, Ncf, TwoTowerAlone, TwoTowerInputs
 from benchmarks.peers.comparison import Selected, compare_with_peers, select_settings
 from benchmarks.peers.peer import PeerKind
 from data.command_line import run_command
 from data.feed_arguments import check_feed_arguments
-from training.command_line import add_seed, add_test_from, print_json
+from training.command_line import print_json
 from training.deep.fit_two_tower import TowerOptions
 from training.deep.live_towers import LiveTowers
 from training.deep.requirements import check_requirements
@@ -41,7 +40,7 @@ from training.evaluation.metrics import Estimate
 from training.evaluation.prequential import ReplayResult
 from training.evaluation.summary import RankerSummary, summarise
 from training.learning.model_selection import LearningOptions
-from training.replay.replay import Replay, target_kinds
+from training.replay.replay import Replay
 from training.reporting.console import interval, print_table
 
 _PROG: Final = "benchmarks.deep"
@@ -59,14 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _compare(args: argparse.Namespace, settings: Settings) -> None:
     check_requirements()
     os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false")  # before JAX is imported
-    dataset = compared_feed(args, settings)
-    replay = Replay(
-        dataset,
-        ranking_options(settings),
-        targets=target_kinds(dataset),
-        test_from=args.test_from,
-        seed=args.seed,
-    )
+    replay = compared_replay(args, settings)
     with (inputs := TwoTowerInputs()).registered(), threadpool_limits(limits=1), progress_bars() as progress:
         result, milliseconds = compare(replay, args, inputs, progress)
     users = replay.events.user[result.requests]
@@ -75,12 +67,11 @@ def _compare(args: argparse.Namespace, settings: Settings) -> None:
     }
     summaries = summarise(replay, result, args.seed)
     if args.json:
-        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
         rankers = {
             name: {"difference": differences[name], "ms": milliseconds[name], **summary.to_json()}
             for name, summary in summaries.items()
         }
-        print_json({"feed": feed, "rankers": rankers})
+        print_json({"feed": sizes(replay.dataset), "rankers": rankers})
     else:
         print_table(_table(summaries, differences, milliseconds))
 
@@ -138,24 +129,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = OneLineParser(
         prog=_PROG, description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add("--max-requests", type=whole_number(1), default=1000, help="requests to rank (default: %(default)s)")
-    add(
-        "--search-requests",
-        type=whole_number(1),
-        default=300,
-        help="earlier requests that select the settings (default: %(default)s)",
-    )
-    add(
-        "--timed-requests",
-        type=whole_number(1),
-        default=200,
-        help="requests that are timed (default: %(default)s)",
-    )
-    add_test_from(parser)
-    add_seed(parser)
-    add("--json", action="store_true", help="print the results as JSON")
-    add_compared_feed(parser)
+    add_comparison(parser)
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
     return args

@@ -21,25 +21,24 @@ from typing import Any, Final
 from rich.table import Table
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import Settings, read_settings
 from app.infrastructure.database.past_query import PastQuery
 from app.shared.atomic_file import write_atomically
-from app.shared.command_line import OneLineParser, whole_number
+from app.shared.command_line import OneLineParser
 from app.shared.progress import Progress, progress_bars
-from benchmarks.compared_feed import add_compared_feed, compared_feed
+from benchmarks.compared_feed import add_comparison, compared_replay, sizes
 from benchmarks.peers.comparison import compare_with_peers, select_settings
 from benchmarks.peers.models import PEERS
 from benchmarks.peers.peer import PeerKind
 from data.command_line import run_command
 from data.feed_arguments import check_feed_arguments
-from training.command_line import add_seed, add_test_from, output_file, print_json
+from training.command_line import output_file, print_json
 from training.evaluation.rankers import RANKERS
 from training.evaluation.replay_job import AGAINST
 from training.evaluation.sql_order import SqlOrders, read_orders
 from training.evaluation.summary import RankerSummary, summarise
 from training.learning.model_selection import LearningOptions
-from training.replay.replay import Replay, target_kinds
+from training.replay.replay import Replay
 from training.reporting.console import interval, print_table
 
 _PROG: Final = "benchmarks.peers"
@@ -75,13 +74,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _compare(args: argparse.Namespace, settings: Settings) -> None:
     kinds = {name: PEERS[name] for name in args.peers}
     with threadpool_limits(limits=1), progress_bars() as progress:
-        replay = Replay(
-            dataset := compared_feed(args, settings),
-            ranking_options(settings),
-            targets=target_kinds(dataset),
-            test_from=args.test_from,
-            seed=args.seed,
-        )
+        replay = compared_replay(args, settings)
         rows = compare(
             replay, kinds, args, progress, _sql_orders(replay, settings, args, progress) if args.sql else None
         )
@@ -91,12 +84,11 @@ def _compare(args: argparse.Namespace, settings: Settings) -> None:
         by_name = {row.name: (row.summary.accuracy["ndcg@10"], row.milliseconds) for row in rows}
         write_atomically(args.plot, [quality_and_time(by_name).encode()])
     if args.json:
-        feed = {"users": len(dataset.users), "posts": len(dataset.posts), "interactions": len(dataset.events)}
         rankers = {
             row.name: {"ms": row.milliseconds, "settings": row.settings, **row.summary.to_json()}
             for row in rows
         }
-        print_json({"feed": feed, "rankers": rankers})
+        print_json({"feed": sizes(replay.dataset), "rankers": rankers})
     else:
         print_table(_table(rows))
 
@@ -191,24 +183,8 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help=f"rankings of the service (default: {', '.join(OURS)})",
     )
     add("--sql", action="store_true", help=f"also rank by {SQL}, a query in PostgreSQL")
-    add("--max-requests", type=whole_number(1), default=1000, help="requests to rank (default: %(default)s)")
-    add(
-        "--search-requests",
-        type=whole_number(1),
-        default=300,
-        help="earlier requests that select the settings (default: %(default)s)",
-    )
-    add(
-        "--timed-requests",
-        type=whole_number(1),
-        default=200,
-        help="requests that are timed (default: %(default)s)",
-    )
-    add_test_from(parser)
-    add_seed(parser)
-    add("--json", action="store_true", help="print the results as JSON")
     add("--plot", type=output_file, metavar="PATH", help="write NDCG@10 against the time per request as SVG")
-    add_compared_feed(parser)
+    add_comparison(parser)
     args = parser.parse_args(argv)
     check_feed_arguments(parser, args)
     return args
