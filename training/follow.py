@@ -29,7 +29,7 @@ from app.infrastructure.database.trainer_lock import TrainerLock, trainer_lock
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.infrastructure.ml.registry.weights import weights_artifact
+from app.infrastructure.ml.registry.weights import config_over, weights_artifact
 from app.shared.command_line import OneLineParser, duration, warn
 from app.shared.exceptions import ConfigurationError
 from app.shared.progress import progress_bars
@@ -198,7 +198,7 @@ def _publish(
     probation: timedelta,
 ) -> ModelRecord:
     """Publish the weights in place of the active version. Raises NotActive if it was replaced meanwhile."""
-    base = registry.base(active.version) if "base" in active.config else active
+    base = registry.base(active.version)
     metrics = {name: value for name, value in base.metrics.items() if name not in (FIELD, "differences")}
     comparison = found.comparison
     assert comparison is not None
@@ -209,8 +209,7 @@ def _publish(
         weights_artifact(weights),
         metrics={**metrics, "continuous": {"against": active.version, **asdict(comparison)}},
         config={
-            **base.config,
-            "base": {"version": base.version, "sha256": base.sha256, "created_at": base.created_at},
+            **config_over(base),
             TRAINED_UNTIL: found.trained_until,
             **on_probation,
         },

@@ -69,7 +69,7 @@ def review(
     the probation for good, also if somebody promotes the version again. A probation that has ended is reviewed too:
     its counts are complete then.
 
-    Raises StorageUnavailable, NotActive if another version is active by now, InvalidArtifact.
+    Raises StorageUnavailable, NotActive if another version is active, InvalidArtifact.
     """
     probation = probation_of(active)
     if probation is None or any(probation.has_stop(stop) for stop in results.stops()):

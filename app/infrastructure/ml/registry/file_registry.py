@@ -102,16 +102,17 @@ class FileModelRegistry:
         return self._load_stored(self._read().get(version))
 
     def base(self, version: str) -> ModelRecord:
-        """The version whose artefact completes another one. Raises UnknownVersion, InvalidArtifact."""
+        """The full training over which a version has weights; itself for a full training.
+
+        Raises UnknownVersion, InvalidArtifact.
+        """
         versions = self._read()
-        return weights.find_base(versions.get(version), versions.models).record
+        return weights.full_training(versions.get(version).record, versions.models)
 
     def channel_record(self, channel: Channel, served: ModelRecord) -> ModelRecord:
         """As in ModelSource."""
         versions = self._read()
-        base = served
-        if served.channel == "continuous":
-            base = weights.find_base(served, versions.models).record
+        base = weights.full_training(served, versions.models)
         if channel == "full":
             return base
         ready = [one for one in versions.models if one.version not in versions.rolled_back]

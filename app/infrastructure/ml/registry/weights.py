@@ -46,6 +46,17 @@ def find_base(record: ModelRecord | Manifest, among: Sequence[Manifest]) -> Mani
     return found
 
 
+def full_training(record: ModelRecord, among: Sequence[Manifest]) -> ModelRecord:
+    """The full training over which a version has weights, or the version itself. Raises InvalidArtifact."""
+    return record if base_sha256(record) is None else find_base(record, among).record
+
+
+def config_over(base: ModelRecord) -> dict[str, Any]:
+    """The configuration of a version with weights over a full training."""
+    named = {"version": base.version, "sha256": base.sha256, "created_at": base.created_at}
+    return {**base.config, "base": named}
+
+
 def newest_over(base: ModelRecord, among: Sequence[Manifest]) -> Manifest | None:
     """The newest version with weights over a base that was not rejected; None if there is none."""
     found = (one for one in reversed(among) if base_sha256(one) == base.sha256)
