@@ -100,6 +100,18 @@ def load(run: Run, server: Server, job: Mapping[str, Any], **callers: float) -> 
     return found | {"cpu": (server.cpu_seconds() - before) / job["seconds"]}
 
 
+def service_core(prog: str) -> int:
+    """The core of the service; this process, PostgreSQL and the callers have the others.
+
+    Raises SystemExit if there is only one core.
+    """
+    cores = sorted(os.sched_getaffinity(0))
+    if len(cores) < 2:
+        raise SystemExit(fail(prog, "it needs two cores: one for the service, one for its callers"))
+    os.sched_setaffinity(0, cores[1:])
+    return cores[0]
+
+
 def pin(process: int, cores: set[int]) -> None:
     """Let all threads of a process run on these cores only."""
     for thread in Path(f"/proc/{process}/task").iterdir():
@@ -132,11 +144,7 @@ def table(results: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        return fail("benchmarks.overload", "it needs two cores: one for the service, one for its callers")
-    args.core = cores[0]
-    os.sched_setaffinity(0, cores[1:])  # of PostgreSQL and the callers too
+    args.core = service_core("benchmarks.overload")
     with run_with_own_database("benchmarks.overload", args.time_limit) as run:
         results = measure(run, args)
     print(json.dumps(results, indent=2) if args.json else table(results))

@@ -9,7 +9,6 @@ interface.
 
 import argparse
 import json
-import os
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -25,9 +24,9 @@ from app.domain.experiments.probation import CONFIG_KEY, probation_config
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.file_registry import FileModelRegistry
 from app.infrastructure.ml.registry.signing import model_keys
-from app.infrastructure.ml.registry.weights import weights_artifact
-from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from benchmarks.overload import load, pin
+from app.infrastructure.ml.registry.weights import config_over, weights_artifact
+from app.shared.command_line import OneLineParser, positive, whole_number
+from benchmarks.overload import load, pin, service_core
 from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
@@ -47,7 +46,7 @@ class Publisher:
         """Publish weights in place of the active version; returns the new version."""
         active = self.registry.active()
         assert active is not None
-        base = self.registry.base(active.version) if "base" in active.config else active
+        base = self.registry.base(active.version)
         choice = ServedModel.from_artifact(self.registry.load(base.version)).choice_model
         if choice is None:
             raise SystemExit(f"{_NAME}: the model has no weights; use more --interactions")
@@ -56,8 +55,7 @@ class Publisher:
             weights_artifact(replace(choice, linear=choice.linear * scale)),
             metrics={},
             config={
-                **base.config,
-                "base": {"version": base.version, "sha256": base.sha256, "created_at": base.created_at},
+                **config_over(base),
                 CONFIG_KEY: probation_config(active.version, now + timedelta(hours=4), ["like"]),
             },
             created_at=now.isoformat(timespec="seconds"),
@@ -133,11 +131,7 @@ def table(results: Mapping[str, Any]) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        return fail(_NAME, "it needs two cores: one for the service, one for its callers")
-    args.core = cores[0]
-    os.sched_setaffinity(0, cores[1:])  # of PostgreSQL and the callers too
+    args.core = service_core(_NAME)
     with run_with_own_database(_NAME, args.time_limit) as run:
         results = measure(run, args)
     print(json.dumps(results, indent=2) if args.json else table(results))

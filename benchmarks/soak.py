@@ -11,7 +11,6 @@ Errors are responses other than 2xx and the 503 of shed requests, and broken con
 
 import argparse
 import json
-import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -21,8 +20,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from app.shared.command_line import OneLineParser, fail, positive
-from benchmarks.overload import accepted_events, load, pin
+from app.shared.command_line import OneLineParser, positive
+from benchmarks.overload import accepted_events, load, pin, service_core
 from benchmarks.run import Run, Server, add_feed_size, run_with_own_database
 from benchmarks.serving import SERVICE, UNCACHED, sample_ids
 
@@ -116,11 +115,7 @@ def summary(samples: NDArray[np.float64], loads: Mapping[str, Any]) -> dict[str,
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmark; returns its exit code."""
     args = _parser().parse_args(argv)
-    cores = sorted(os.sched_getaffinity(0))
-    if len(cores) < 2:
-        return fail(_NAME, "it needs two cores: one for the service, one for its callers")
-    args.core = cores[0]
-    os.sched_setaffinity(0, cores[1:])  # of PostgreSQL and the callers too
+    args.core = service_core(_NAME)
     with run_with_own_database(_NAME, (args.warm_up_minutes + args.minutes) * 60 + args.time_limit) as run:
         results = measure(run, args)
     if args.json:
