@@ -40,6 +40,16 @@ def add_comparison(parser: argparse.ArgumentParser) -> None:
     add_feed_arguments(parser, default=DEFAULT_FEED)
 
 
+def scenario_names(text: str) -> list[str]:
+    """Names of scenarios that are separated by commas. Raises ArgumentTypeError."""
+    names = text.split(",")
+    if unknown := [name for name in names if name not in SCENARIOS]:
+        raise argparse.ArgumentTypeError(
+            f"unknown scenario {unknown[0]!r} (choose from {', '.join(SCENARIOS)})"
+        )
+    return names
+
+
 def compared_replay(args: argparse.Namespace, settings: Settings) -> Replay:
     """The replay of the feed that the arguments name."""
     dataset = _feed(args, settings)

@@ -27,6 +27,7 @@ from app.domain.ranking.pipeline import FeedPipeline
 from app.domain.services.ranking_context import RankingContext
 from app.shared.command_line import OneLineParser, whole_number
 from benchmarks.capacity import add_posts, add_users, record_events
+from benchmarks.compared_feed import scenario_names
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.feed import FeedSize, make_feed
 from training.evaluation.acceptance import compare
@@ -121,7 +122,7 @@ def measure_cost(live_posts: int, rankings: int) -> dict[str, float]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     parser = OneLineParser(prog="python -m benchmarks.embeddings", description=__doc__)
-    parser.add_argument("--scenarios", default="mixed", type=lambda text: text.split(","))
+    parser.add_argument("--scenarios", default="mixed", type=scenario_names)
     parser.add_argument("--users", type=whole_number(2), default=800)
     parser.add_argument("--posts", type=whole_number(1), default=3000)
     parser.add_argument("--interactions", type=whole_number(1), default=30_000)

@@ -21,6 +21,7 @@ from app.infrastructure.config.ranking_settings import ranking_options
 from app.infrastructure.config.settings import read_settings
 from app.shared.command_line import OneLineParser, positive, whole_number
 from app.shared.progress import progress_bars
+from benchmarks.compared_feed import scenario_names
 from data.generate_fake_data import DEFAULT_UNTIL
 from data.synthetic.behaviour import SCENARIOS
 from data.synthetic.feed import FeedSize, feed_days, make_feed
@@ -104,7 +105,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument(
         "--worlds",
         dest="scenarios",
-        type=_scenarios,
+        type=scenario_names,
         default=[name for name, scenario in SCENARIOS.items() if scenario.later is None],
         metavar="A,B,…",
         help=f"scenarios: {', '.join(SCENARIOS)} (default: all without a change of behaviour)",
@@ -124,15 +125,6 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--max-requests", type=whole_number(1), default=2000)
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(argv)
-
-
-def _scenarios(text: str) -> list[str]:
-    names = text.split(",")
-    if unknown := [name for name in names if name not in SCENARIOS]:
-        raise argparse.ArgumentTypeError(
-            f"unknown scenario {unknown[0]!r} (choose from {', '.join(SCENARIOS)})"
-        )
-    return names
 
 
 if __name__ == "__main__":
