@@ -52,11 +52,9 @@ class ActiveRanker:
 
     def vectors(self, posts: Sequence[Post]) -> PostVectors:
         """Return the vectors of posts in the spaces of the model; they have no dimension without a model."""
-        return (
-            PostVectors.zeros(len(posts))
-            if self.published is None
-            else vectors_of(self.published.model, posts)
-        )
+        if self.published is None:
+            return PostVectors.zeros(len(posts))
+        return vectors_of(self.published.model, posts)
 
     def project(self, embeddings: NDArray[np.float16]) -> NDArray[np.float16]:
         """Return (n, k) projected embeddings (n, d); k is 0 without a model, or without a projection in it."""
