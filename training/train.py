@@ -28,6 +28,7 @@ from training.feed_source import read_database, read_exported
 from training.learning.model_selection import MIN_REQUESTS, LearningOptions
 from training.learning.training_options import TrainingOptions
 from training.memory_limit import add_memory_limit, workers_within
+from training.replay.post_spaces import PostSpaces
 from training.reporting.console import interval
 from training.training_run import Stopwatch, TrainedModel, train
 
@@ -77,7 +78,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     check_engine(settings)
     options = _options(args, settings)
     registry = open_registry(settings, publishes=True)
-    active = _active_model(registry) if args.for_experiment else None
+    spaces = _active_spaces(registry) if args.for_experiment else None
     if args.interactions:
         feed = read_exported(args.interactions, settings, args.memory_limit)
     else:
@@ -90,14 +91,7 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     stopwatch.lap("read")
     with threadpool_limits(limits=1), progress_bars() as progress:
         trained = train(
-            feed,
-            options,
-            registry.active(),
-            progress,
-            stopwatch,
-            open_engine(settings, workers),
-            None if active is None else active.text_space,
-            None if active is None else active.embedding_projection,
+            feed, options, registry.active(), progress, stopwatch, open_engine(settings, workers), spaces
         )
     record = registry.publish(
         trained.model.to_artifact(),
@@ -115,11 +109,12 @@ def _train_and_publish(args: argparse.Namespace) -> int:
     return 1 if trained.rejection_reasons else 0
 
 
-def _active_model(registry: FileModelRegistry) -> ServedModel:
+def _active_spaces(registry: FileModelRegistry) -> PostSpaces:
     active = registry.active()
     if active is None:
         raise ConfigurationError("--for-experiment: no version is active; train without it first")
-    return ServedModel.from_artifact(registry.load(active.version))
+    model = ServedModel.from_artifact(registry.load(active.version))
+    return PostSpaces(model.text_space, model.embedding_projection)
 
 
 def _delete_erased(registry: FileModelRegistry, settings: Settings) -> None:

@@ -44,6 +44,7 @@ from training.learning.model_selection import FitResult, select_model
 from training.learning.training_options import TrainingOptions
 from training.model_config import TRAINED_UNTIL, ModelConfig
 from training.preprocess import build_interaction_matrix, newest_compared
+from training.replay.post_spaces import PostSpaces
 from training.replay.replay import Replay
 
 _RANKERS: Final = ("random", *SELECTABLE)
@@ -96,19 +97,18 @@ def train(
     progress: Progress,
     stopwatch: Stopwatch,
     engine: TrainingEngine = LOCAL_ENGINE,
-    text_space: TextSpace | None = None,
-    projection: EmbeddingProjection | None = None,
+    spaces: PostSpaces | None = None,
 ) -> TrainedModel:
     """Train on a feed with interactions. `active` is the published model to compare with.
 
-    The model has the given text space and projection of embeddings, or those that are fitted on the feed. With a given
-    text space alone it reads no embeddings.
+    The posts have vectors in the given spaces, or in those that are fitted on the feed. Without a projection in given
+    spaces, the model reads no embeddings.
 
     The stages of the stopwatch are `learn` (the replay up to the split, sampling and all fits), `figures` (the owner's
     table, the replay after the split and the configuration of the active model) and `refit` (the fit on everything).
     `engine` executes the replays. Raises ChildProcessError as `replay_rankers` does.
     """
-    if text_space is not None and projection is None:
+    if spaces is not None and spaces.projection is None:
         posts = replace(feed.dataset.posts, embedding=None)
         feed = replace(feed, dataset=replace(feed.dataset, posts=posts))
     replay = Replay(feed.dataset, options.ranking, seed=options.learning.seed)
@@ -139,9 +139,7 @@ def train(
     progress("fit", 1, 2)
     simple = FORMULA if fit else config.ranker
     choice_model = fit.model if fit else None
-    model = fit_served_model(
-        feed, options.ranking, choice_model, metrics, simple, inputs, text_space, projection
-    )
+    model = fit_served_model(feed, options.ranking, choice_model, metrics, simple, inputs, spaces)
     stopwatch.lap("refit")
     progress("fit", 2, 2)
     stored_config = config.to_json(fit.variant if fit else None)
@@ -159,20 +157,20 @@ def fit_served_model(
     metrics: dict[str, Any],
     simple_ranking: str = FORMULA,
     inputs: InputDistribution | None = None,
-    text_space: TextSpace | None = None,
-    projection: EmbeddingProjection | None = None,
+    spaces: PostSpaces | None = None,
 ) -> ServedModel:
-    """Fit the neighbour model, and the text space and projection unless they are given; add the trending posts.
+    """Fit the neighbour model, and the spaces of posts unless they are given; add the trending posts.
 
     `simple_ranking` serves without a `choice_model`, and `inputs` is the distribution of the inputs of one.
     """
     timeline = FeedTimeline(feed.dataset, replay=False, counting=ranking.counting, limits=ranking.lists)
-    text_space = text_space or TextSpace.fit(timeline.first_texts())
+    text_space = TextSpace.fit(timeline.first_texts()) if spaces is None else spaces.text
     timeline.embed_texts(text_space)
+    projection = None if spaces is None else spaces.projection
     embeddings = timeline.first_embeddings()
     if choice_model is None or not set(EMBEDDING_FEATURES.names()) <= set(choice_model.names):
         projection = None  # nothing would read the vectors
-    elif projection is None and embeddings is not None:
+    elif spaces is None and embeddings is not None:
         projection = EmbeddingProjection.fit(embeddings)
     state = feed.to_state(timeline)
     events = newest_compared(timeline.events[np.flatnonzero(timeline.counted)])

@@ -14,7 +14,8 @@ from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.revival_limit import RevivalLimit
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import Embed, FeedTimeline, Project
+from app.domain.feed.timeline import FeedTimeline
+from training.replay.post_spaces import PostSpaces
 
 _SHARE_BETWEEN_EVICTIONS = 0.1  # of the newest posts that are live, as in a service
 Rows = NDArray[np.intp]
@@ -107,8 +108,7 @@ class LiveReplay:
         self._all, self._limits = timeline, limits
         self._first_eviction = eviction_times(timeline, limits)[:1].min(initial=np.inf)
         self.evicts = bool(np.isfinite(self._first_eviction))
-        self._embedding: tuple[Embed, int] | None = None
-        self._projection: tuple[Project, int] | None = None
+        self._spaces: tuple[PostSpaces, int] | None = None
         self._timeline: LiveTimeline | None = None
 
     def state_at(self, now: float) -> FeedState | None:
@@ -117,24 +117,19 @@ class LiveReplay:
             return None
         if self._timeline is None:
             self._timeline = LiveTimeline(self._all.dataset, self._all.state.counting, self._limits)
-            if self._embedding is not None:
-                self._timeline.embed_texts(*self._embedding)
-            if self._projection is not None:
-                self._timeline.project_embeddings(*self._projection)
+            self._give_vectors()
         self._timeline.advance(now)
         return self._timeline.state
 
-    def embed_texts(self, embed: Embed, count: int) -> None:
-        """As in FeedTimeline."""
-        self._embedding = embed, count
-        if self._timeline is not None:
-            self._timeline.embed_texts(embed, count)
+    def use_spaces(self, spaces: PostSpaces, count: int) -> None:
+        """Give the `count` first posts their vectors in these spaces, also after later evictions."""
+        self._spaces = spaces, count
+        self._give_vectors()
 
-    def project_embeddings(self, project: Project, count: int) -> None:
-        """As in FeedTimeline."""
-        self._projection = project, count
-        if self._timeline is not None:
-            self._timeline.project_embeddings(project, count)
+    def _give_vectors(self) -> None:
+        if self._timeline is not None and self._spaces is not None:
+            spaces, count = self._spaces
+            spaces.apply(self._timeline, count)
 
 
 def _day(time: float) -> date:

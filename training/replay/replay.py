@@ -310,4 +310,4 @@ class Replay:
                 spaces[fitted_count] = PostSpaces.fit(self.timeline, fitted_count)
             spaces[fitted_count].apply(self.timeline, next_count)
             if self._live:
-                spaces[fitted_count].apply(self._live, next_count)
+                self._live.use_spaces(spaces[fitted_count], next_count)

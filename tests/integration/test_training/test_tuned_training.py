@@ -17,6 +17,7 @@ from training import train
 from training.feed_source import read_database
 from training.learning.model_selection import LearningOptions
 from training.learning.training_options import TrainingOptions
+from training.replay.post_spaces import PostSpaces
 from training.training_run import fit_served_model
 
 
@@ -73,7 +74,7 @@ def test_a_version_for_an_experiment_has_the_text_space_of_the_active_one_and_is
     registry = open_registry(read_settings(), publishes=True)
     space = TextSpace(["word"], np.ones(1, np.float32), np.ones((1, 1), np.float32))
     snapshot = read_database(read_settings())
-    active = fit_served_model(snapshot, RankingOptions(), None, {}, text_space=space)
+    active = fit_served_model(snapshot, RankingOptions(), None, {}, spaces=PostSpaces(space, None))
     published = registry.publish(
         active.to_artifact(), metrics={}, config={}, created_at="2026-03-01T12:00:00+00:00"
     )
