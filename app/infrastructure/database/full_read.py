@@ -228,9 +228,9 @@ def column_parts(
     A server-side cursor returns the rows, so that memory holds one part of them.
     """
     result = connection.exec_driver_sql(
-        f"SELECT {', '.join(expressions)} FROM {source}", execution_options={"yield_per": rows}
+        f"SELECT {', '.join(expressions)} FROM {source}", execution_options={"stream_results": True}
     )
-    for part in result.partitions():
+    for part in result.partitions(rows):
         yield list(zip(*part, strict=True))
 
 

@@ -14,6 +14,7 @@ from app.domain.errors import PositionExpired
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog, LogPosition
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.full_read import column_parts
 from app.infrastructure.database.interaction_repository_impl import SqlInteractionRepository
 from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
@@ -317,6 +318,17 @@ def test_more_events_than_a_page_of_the_full_read_are_all_read(
     assert len(history.follows) == 20
     assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
     assert [one["events"] for one in logs if one["event"] == "feed.reading"] == [7, 14, 20]
+
+
+def test_a_full_read_receives_the_rows_of_one_part_at_a_time(engine: Engine) -> None:
+    with engine.connect() as connection:
+        parts = column_parts(connection, ["n"], "generate_series(1, 25) n", rows=10)
+        first = next(parts)
+        cursors = connection.exec_driver_sql("SELECT count(*) FROM pg_cursors").scalar_one()
+        others = list(parts)
+
+    assert cursors == 1  # the server has the rows that follow
+    assert [len(rows) for (rows,) in (first, *others)] == [10, 10, 5]
 
 
 def test_databases_schemas_and_rebuilt_tables_have_different_sources(engine: Engine) -> None:
