@@ -24,7 +24,7 @@ from app.infrastructure.database.full_read import (
 from app.infrastructure.database.schema import SchemaName
 
 _MIN_SKIPPED: Final = 0.1  # of the live posts; with fewer others, all posts are read
-_EVENTS_PER_ROW: Final = 1_000
+_EVENTS_PER_ROW: Final = 100
 _ROWS_PER_FETCH: Final = 1_000
 _EVENTS_PER_PART: Final = 300_000
 _RECORD: Final = np.dtype([*EVENT_FIELDS, ("post_seq", ">i8")])
@@ -53,7 +53,7 @@ def choose_live_posts(
     created_us, seq = connection.exec_driver_sql(newest, (limits.newest - 1,)).one()
     choice = LivePostChoice(limits, counting, np.nan_to_num(users.created, nan=-np.inf))
     user_rows = UuidIndex(users.key)
-    for records in _events_by_post(connection, schema, posts):
+    for records in events_by_post(connection, schema, posts):
         is_first = np.append(True, records["post"][1:] != records["post"][:-1])
         first = np.flatnonzero(is_first)
         rows = (np.cumsum(is_first) - 1).astype(np.int32)
@@ -65,10 +65,12 @@ def choose_live_posts(
     return chosen if n_posts > (1 + _MIN_SKIPPED) * n_chosen else None
 
 
-def _events_by_post(connection: Connection, schema: SchemaName, posts: str) -> Iterator[NDArray[np.void]]:
-    """The events of all posts as records of _RECORD, by post. All events of a post are in one part.
+def events_by_post(
+    connection: Connection, schema: SchemaName, posts: str, events_per_part: int = _EVENTS_PER_PART
+) -> Iterator[NDArray[np.void]]:
+    """The events of `posts` (`post_source`) as records of _RECORD, by post. All events of a post are in one part.
 
-    Those of authors with own posts are skipped.
+    A part has about `events_per_part` events, or one post with more. Those of authors with own posts are skipped.
     """
     source = f"""(
         SELECT post_id, string_agg(record, ''::bytea) AS records FROM (
@@ -79,15 +81,16 @@ def _events_by_post(connection: Connection, schema: SchemaName, posts: str) -> I
             WHERE user_id IS DISTINCT FROM author
         ) AS foreign_events GROUP BY post_id, part ORDER BY post_id
     ) AS by_post"""
-    waiting, n_bytes = [b""], 0
+    waiting, n_bytes = [b""], 0  # what came since the last part, with the events of its last post
     for (records,) in column_parts(connection, ["records"], source, rows=_ROWS_PER_FETCH):
-        waiting += records
-        n_bytes += sum(map(len, records))
-        if n_bytes > _EVENTS_PER_PART * _RECORD.itemsize:
-            part = np.frombuffer(b"".join(waiting), _RECORD)
-            is_last = part["post"] == part["post"][-1:]  # its other events may follow
-            yield part[~is_last]
-            waiting = [part[is_last].tobytes()]
-            n_bytes = len(waiting[0])
-    if n_bytes:
-        yield np.frombuffer(b"".join(waiting), _RECORD)
+        for record in records:
+            waiting.append(record)
+            n_bytes += len(record)
+            if n_bytes >= events_per_part * _RECORD.itemsize:
+                part = np.frombuffer(b"".join(waiting), _RECORD)
+                is_last = part["post"] == part["post"][-1]  # its other events may follow
+                if not is_last.all():
+                    yield part[~is_last]
+                waiting, n_bytes = [part[is_last].tobytes()], 0
+    if rest := b"".join(waiting):
+        yield np.frombuffer(rest, _RECORD)

@@ -1,5 +1,6 @@
 """A full read that skips posts that are not live gives what an eviction leaves of a read of all posts."""
 
+from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
 
@@ -9,6 +10,9 @@ from sqlalchemy import Engine
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import LivePostLimits
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
+from app.infrastructure.database.full_read import post_source
+from app.infrastructure.database.live_post_query import events_by_post
+from app.infrastructure.database.schema import SchemaName
 from tests.support.small_service import FEW_CANDIDATES
 from tests.support.sql_services import a_process, assert_as_read_completely
 from tests.support.storage_under_test import NOON
@@ -78,3 +82,27 @@ def test_all_posts_are_read_if_few_are_not_live(engine: Engine, limits: LivePost
 
     assert len(snapshot.dataset.posts) == 200
     assert snapshot.complete_from is None
+
+
+@pytest.mark.parametrize("events_per_part", [1, 7, 60, 1000])
+def test_events_come_by_post_also_of_posts_with_more_than_a_part(
+    engine: Engine, events_per_part: int
+) -> None:
+    run(engine, FEED)
+    schema = SchemaName()
+    with engine.connect() as connection:
+        counts = connection.exec_driver_sql(
+            "SELECT decode(replace(p.id::text, '-', ''), 'hex'), count(*) FROM posts p "
+            "JOIN user_interaction i ON post_id = p.id WHERE user_id <> author_id GROUP BY p.id"
+        )
+        expected = {bytes(post): n for post, n in counts}
+
+        parts = list(
+            events_by_post(connection, schema, post_source(schema, own_tables=True), events_per_part)
+        )
+
+    assert max(expected.values()) > 7
+    found = [Counter(part["post"].tolist()) for part in parts]
+    assert all(found)
+    assert sum(map(len, found)) == len(expected)  # each post is in one part
+    assert sum(found, Counter()) == expected
