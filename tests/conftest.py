@@ -2,6 +2,8 @@
 
 import gc
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,13 +71,33 @@ def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return own.parent if os.environ.get("PYTEST_XDIST_WORKER") else own
 
 
+MEMORY = Path("/dev/shm")
+MEMORY_FOLDER = "FEED_TEST_MEMORY_FOLDER"
+"""The variable with the folder in memory, from the process that starts the workers to them."""
+LEAST_FREE_BYTES = 4 << 30
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make a folder in memory for the databases, if there is room: a database has 400 files to create and remove."""
+    if os.environ.get("PYTEST_XDIST_WORKER") or not os.access(MEMORY, os.W_OK):
+        return
+    if shutil.disk_usage(MEMORY).free >= LEAST_FREE_BYTES:
+        os.environ[MEMORY_FOLDER] = tempfile.mkdtemp(prefix="feed-tests-", dir=MEMORY)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the folder. The last worker has stopped the server in it."""
+    if not os.environ.get("PYTEST_XDIST_WORKER") and (folder := os.environ.pop(MEMORY_FOLDER, None)):
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(scope="session")
 def postgres(run_folder: Path) -> Iterator[TestServer]:
     """The run's own server; TEST_DATABASE_URL names another, whose user may create databases."""
     if given := os.environ.get("TEST_DATABASE_URL"):
         yield TestServer(given, run_folder)
         return
-    with EmbeddedPostgres(run_folder, durable=False) as url:
+    with EmbeddedPostgres(Path(os.environ.get(MEMORY_FOLDER, run_folder)), durable=False) as url:
         yield TestServer(url, run_folder)
 
 
