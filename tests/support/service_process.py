@@ -16,6 +16,7 @@ import httpx
 
 from app.infrastructure.config.settings import Settings
 from app.infrastructure.database.embedded import CHECKOUT
+from tests.support.forked_service import ForkedService
 
 START_SECONDS = 60.0
 
@@ -36,18 +37,31 @@ class Service:
     """One running process."""
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, str], *arguments: str, stdout: int | None = None
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        *arguments: str,
+        own_interpreter: bool = False,
+        stdout: int | None = None,
     ) -> None:
-        """`stdout` is a file descriptor in place of the log file."""
+        """`own_interpreter` is for settings that Python or a library reads when it starts, and another hash seed.
+
+        `stdout` is a file descriptor in place of the log file, of a process with an interpreter of its own.
+        """
         self.port = free_port()
         self.log_file = folder / f"service-{self.port}.log"
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "uvicorn", "app.main:app", "--port", str(self.port), *arguments],
-            cwd=CHECKOUT,
-            env=environment(**settings),
-            stdout=self.log_file.open("wb") if stdout is None else stdout,
-            stderr=subprocess.STDOUT,
-        )
+        words = ["app.main:app", "--port", str(self.port), *arguments]
+        self.process: ForkedService | subprocess.Popen[bytes]
+        if own_interpreter or stdout is not None:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "uvicorn", *words],
+                cwd=CHECKOUT,
+                env=environment(**settings),
+                stdout=self.log_file.open("wb") if stdout is None else stdout,
+                stderr=subprocess.STDOUT,
+            )
+        else:
+            self.process = ForkedService(words, environment(**settings), self.log_file)
         self.client = httpx.Client(base_url=f"http://127.0.0.1:{self.port}", timeout=15, verify=False)
 
     def wait_until_ready(self) -> None:
@@ -96,7 +110,9 @@ class Service:
 
 
 @contextmanager
-def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Service]:
+def running(
+    folder: Path, *arguments: str, own_interpreter: bool = False, **settings: str
+) -> Iterator[Service]:
     """A ready service with these settings; keys, models and snapshots live in `folder` unless set otherwise."""
     own = {
         "MODELS_DIR": str(folder / "models"),
@@ -105,7 +121,7 @@ def running(folder: Path, *arguments: str, **settings: str) -> Iterator[Service]
         "TAIL_POLL_MS": "50",
         "DRAIN_SECONDS": "0",
     }
-    service = Service(folder, own | settings, *arguments)
+    service = Service(folder, own | settings, *arguments, own_interpreter=own_interpreter)
     try:
         service.wait_until_ready()
         yield service

@@ -58,10 +58,11 @@ def answers(client: httpx.Client) -> bool:
 
 @pytest.fixture(scope="module")
 def replicas(feed_url: str, folder: Path) -> Iterator[tuple[Service, Service]]:
+    settings = {"DATABASE_URL": feed_url, "CURSOR_SECRET": "shared"}
     with ExitStack() as stack:
         yield (
-            stack.enter_context(running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="shared")),
-            stack.enter_context(running(folder, DATABASE_URL=feed_url, CURSOR_SECRET="shared")),
+            stack.enter_context(running(folder, **settings)),
+            stack.enter_context(running(folder, own_interpreter=True, **settings)),
         )
 
 

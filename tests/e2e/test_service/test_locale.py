@@ -15,7 +15,7 @@ POSIX = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
 
 
 def test_the_service_logs_any_text_in_the_locale_c(tmp_path: Path, database_url: str) -> None:
-    with running(tmp_path, **POSIX, DATABASE_URL=database_url) as service:
+    with running(tmp_path, own_interpreter=True, **POSIX, DATABASE_URL=database_url) as service:
         answer = service.client.put("/users/日本", json={"usernäme": "ß"})
     lines = service.log_file.read_text("utf-8").splitlines()
 

@@ -84,7 +84,7 @@ def test_of_two_workers_each_reports_the_figures_of_both_and_its_own_state(tmp_p
     shared = tmp_path / "metrics"
     shared.mkdir()
     settings = {"DATABASE_URL": NOWHERE, "PROMETHEUS_MULTIPROC_DIR": str(shared)}
-    with running(tmp_path, "--workers", "2", **settings) as service:
+    with running(tmp_path, "--workers", "2", own_interpreter=True, **settings) as service:
         service.until(lambda: len(list(shared.glob("histogram_*.db"))) == 2, seconds=60)
         address = str(service.client.base_url)
         for _ in range(20):  # a connection each: the system hands them to either
