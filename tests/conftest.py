@@ -20,7 +20,7 @@ from tests.support.postgres import TestServer
 # Time limits of single examples would fail on a busy machine; a failure seen in CI must come back at home.
 _in_ci = bool(os.environ.get("CI"))
 hypothesis.settings.register_profile("thorough", deadline=None, derandomize=_in_ci, print_blob=_in_ci)
-hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("thorough"), max_examples=25)
+hypothesis.settings.register_profile("default", hypothesis.settings.get_profile("thorough"), max_examples=15)
 hypothesis.settings.load_profile("default")
 
 # By default, structlog prints an exception with the variables of each frame, which takes a second of CPU time.

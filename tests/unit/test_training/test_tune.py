@@ -53,7 +53,7 @@ def replays(dataset, seconds: float, requests: int) -> TimedReplays:
 
 
 def test_the_search_starts_with_what_is_given_and_never_ends_with_less(feed):
-    trials = search(replays(feed, 5.0, 20), QUICK)
+    trials = search(replays(feed, 3.0, 20), QUICK)
 
     assert trials[0].options == QUICK
     assert len(trials) > 1
@@ -226,15 +226,15 @@ def test_too_small_a_feed_is_said_to_be_so_and_no_file_is_written(tmp_path, caps
 
 def test_an_ablation_prints_its_figures_and_writes_no_file(tmp_path, capsys):
     feed = tmp_path / "feed.json"
-    size = ["--users", "60", "--posts", "200", "--interactions", "6000"]
+    size = ["--users", "60", "--posts", "40", "--interactions", "5000"]
     assert generate([*size, "--output", str(feed)]) == 0
     capsys.readouterr()
 
-    code = main(["--interactions", str(feed), "--ablate", "--time", "0.1s", "--requests", "120", "--json"])
+    code = main(["--interactions", str(feed), "--ablate", "--time", "0.1s", "--requests", "100", "--json"])
 
     report = json.loads(capsys.readouterr().out)
     assert code == 0
-    assert report["served"]["n"] == 120
+    assert report["served"]["n"] == 100
     assert report["parts"] == []
     assert report["skipped"] == len(list(parts(TrainingOptions(RankingOptions(), LearningOptions()))))
     assert list(tmp_path.iterdir()) == [feed]

@@ -28,7 +28,7 @@ RANKERS = ["newest", "formula", "served"]
 
 @pytest.fixture(scope="module")
 def history():
-    return generated(users=60, posts=200, interactions=3000)
+    return generated(users=60, posts=100, interactions=1600)
 
 
 def replay_of(history) -> Replay:
