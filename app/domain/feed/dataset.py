@@ -52,7 +52,7 @@ class UserColumns:
     """
 
     key: NDArray[np.void]
-    external_id: list[str]
+    external_id: Sequence[str]  # or a StringDType array, where millions are read
     username: Sequence[str | None] | None = None
     follower_count: NDArray[np.int64] | None = None  # -1 unknown
     created_us: NDArray[np.int64] | None = None  # of the account

@@ -91,14 +91,20 @@ class UuidChecksums:
         self.of_row = np.zeros(0, np.int64) if of_row is None else of_row
         self.changed: set[bytes] = set()  # keys that were set since the caller cleared it
 
-    def update(self, rows: UuidIndex, changed: Checksums) -> None:
-        """Remember checksums; `rows` is the row of the state by key. Keys without a row are skipped."""
-        keys = changed.keys.tolist()
-        places = rows.rows(changed.keys)
+    def add(self, rows: UuidIndex, stored: Checksums) -> None:
+        """Remember checksums, which are no changes; `rows` is the row of the state by key.
+
+        Keys without a row are skipped.
+        """
+        places = rows.rows(stored.keys)
         is_known = places >= 0
         self.of_row = grow(self.of_row, 1 + int(places.max(initial=-1)))
-        self.of_row[places[is_known]] = changed.values[is_known]
-        self.changed.update(keys)
+        self.of_row[places[is_known]] = stored.values[is_known]
+
+    def update(self, rows: UuidIndex, changed: Checksums) -> None:
+        """Remember the checksums of changed rows."""
+        self.add(rows, changed)
+        self.changed.update(changed.keys.tolist())
 
     def assign(self, rows: Mapping[bytes, int], checksum: int) -> None:
         """Give all of these rows, by key, the same checksum; 0: they were removed."""
@@ -276,10 +282,10 @@ class RowChecksums:
 
         `user_rows` and `post_rows` are the rows of its keys.
         """
-        made = cls({kind: UuidChecksums() for kind in TRACKED_KINDS}, events)
-        made.apply(stored, user_rows, post_rows)
-        made.clear_changed()
-        return made
+        by_kind = {kind: UuidChecksums() for kind in TRACKED_KINDS}
+        for kind, of_kind in by_kind.items():
+            of_kind.add(user_rows if kind in USER_KINDS else post_rows, getattr(stored, kind))
+        return cls(by_kind, events)
 
     def reserve(self, users: int, posts: int) -> None:
         """Make room for the rows of so many users and posts. It changes no checksum."""

@@ -268,6 +268,11 @@ def _tuples(values: Sequence[Sequence[str]]) -> list[tuple[str, ...]]:
     return [tuple(one) for one in values]
 
 
+def _compact_texts(values: Sequence[str]) -> NDArray[Any]:
+    """The values in an array, which takes a fifth of the memory of short strings and half of that of UUIDs."""
+    return np.array(values, np.dtypes.StringDType())
+
+
 def _few_texts(values: Sequence[str | None]) -> list[str | None]:
     """The values, equal ones as one object."""
     objects = {one: one for one in values}
@@ -288,7 +293,8 @@ def read_users(
 ) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences. `own_tables` is as in `read_feed`."""
     fields = USER_FIELDS | {"checksum": USER_HASH}
-    columns = _columns(connection, fields, _CONVERTS, user_source(schema, own_tables=own_tables))
+    converts = _CONVERTS | {"external_id": _compact_texts}
+    columns = _columns(connection, fields, converts, user_source(schema, own_tables=own_tables))
     users = UserColumns(
         columns["id"],
         columns["external_id"],

@@ -345,7 +345,7 @@ def test_tables_without_uuids_give_empty_views_that_the_team_may_redefine(empty_
     )
 
     assert len(empty) == 0
-    assert SqlFeedLog(engine).read_all().dataset.users.external_id == ["anna"]
+    assert list(SqlFeedLog(engine).read_all().dataset.users.external_id) == ["anna"]
 
 
 def test_a_log_of_interactions_that_is_not_ours_is_rejected_and_nothing_is_made(empty_engine: Engine) -> None:

@@ -42,7 +42,7 @@ def test_the_feed_that_is_read_has_every_user_post_follow_and_event(storage: Sto
 
     history = storage.log.read_all().dataset
 
-    users, posts = history.users.external_id, history.posts
+    users, posts = list(history.users.external_id), history.posts
     assert set(users) == {"anna", "bert"}
     assert (history.users.key == uuid_keys(map(user_uuid, users))).all()
     assert (posts.key == uuid_keys(map(post_uuid, posts.external_id))).all()
