@@ -22,7 +22,7 @@ from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, 
 log = structlog.get_logger()
 
 _PAUSE_SECONDS = 0.001  # between two batches, in which a waiting worker takes the write lock
-_MAX_RESUME_READS = 5  # reads of changes since a snapshot; with more, a full read is as fast
+_MAX_RESUME_READS = 50  # reads of changes since a snapshot; with more, a full read is as fast
 
 
 @dataclass(eq=False)

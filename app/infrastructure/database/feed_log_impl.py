@@ -39,8 +39,12 @@ from app.infrastructure.database.post_repository_impl import read_posts
 from app.infrastructure.database.row_checksums import read_control_checksums, read_different_rows
 from app.infrastructure.database.schema import PUBLIC_SCHEMA, SchemaName
 
-MAX_ROWS_PER_READ: Final = 20_000
-"""Rows of each table in one result of `read_changes`; further rows follow with the next call."""
+MAX_ROWS_PER_READ: Final = 2_000
+"""Rows of each table in one result of `read_changes`; further rows follow with the next call.
+
+They have to be read within the time budget of a statement: PostgreSQL took up to 50 us per row on a busy machine.
+"""
+_BEFORE_EVERY_SEQ: Final = -(2**63)
 MAX_ROWS_PER_PURGE: Final = 10_000
 """Rows removed in one transaction, so that no other transaction waits long for it."""
 
@@ -79,6 +83,14 @@ class ReadProgress:
     def xmin(self) -> str:
         """The oldest transaction that ran at the time of `delivered`; all rows of earlier ones were returned."""
         return self.delivered.partition(":")[0]
+
+    @property
+    def last_row(self) -> tuple[str, int]:
+        """(xid, seq) of the last row that was returned; of no row if the next one is the first of `table`.
+
+        It is the only lower bound of a statement: with a second one, PostgreSQL may begin at the start of the index.
+        """
+        return (str(self.last_xid), self.last_seq) if self.last_xid else (self.xmin, _BEFORE_EVERY_SEQ)
 
     def after_table(self) -> "ReadProgress":
         """The progress when all rows of `table` up to `target` were returned."""
@@ -238,14 +250,13 @@ class SqlFeedLog:
         if progress.table != table:
             return [], progress
         statement = (
-            f"SELECT xid::text::bigint, seq, {columns} FROM {self.schema[table]} "
-            "WHERE xid >= %s::text::xid8 AND (xid, seq) > (%s::text::xid8, %s) "
+            f"SELECT xid::text::bigint AS number, seq, {columns} FROM {self.schema[table]} "
+            "WHERE (xid, seq) > (%s::text::xid8, %s) "
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid, seq LIMIT %s"
         )
         limit = self.max_rows_per_read
-        after = (progress.xmin, str(progress.last_xid), progress.last_seq)
-        parameters = (*after, progress.delivered, progress.target, limit + 1)
+        parameters = (*progress.last_row, progress.delivered, progress.target, limit + 1)
         rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
         if len(rows) <= limit:
             return rows, progress.after_table()
@@ -257,7 +268,7 @@ class SqlFeedLog:
         if progress.table != "impression":
             return [], progress
         statement = (
-            f"SELECT xid::text::bigint, {PAGE_COLUMNS} FROM {self.schema['impression']} "
+            f"SELECT xid::text::bigint AS number, {PAGE_COLUMNS} FROM {self.schema['impression']} "
             "WHERE xid >= %s::text::xid8 AND xid > %s::text::xid8 "
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid FETCH FIRST %s ROWS WITH TIES"

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
 import structlog
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 
 from app.domain.entities import Interaction
 from app.domain.errors import PositionExpired
@@ -318,6 +319,63 @@ def test_more_events_than_a_page_of_the_full_read_are_all_read(
     assert len(history.follows) == 20
     assert [history.users.external_id[row] for row in history.events.user] == [f"u{n}" for n in range(20)]
     assert [one["events"] for one in logs if one["event"] == "feed.reading"] == [7, 14, 20]
+
+
+@pytest.fixture
+def long_log(engine: Engine, tables: SqlTables) -> LogPosition:
+    """The position before 20,000 events."""
+    before = SqlFeedLog(engine).read_all().position
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            f"{VIEW.partition('VALUES')[0]} SELECT %s, %s, 'view', k::text FROM generate_series(1, 20000) k",
+            (str(user_uuid("anna")), str(post_uuid("first"))),
+        )
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("VACUUM ANALYZE user_interaction")
+    return before
+
+
+def plans_of_new_rows(engine: Engine, log: FeedLog, position: LogPosition) -> list[dict[str, Any]]:
+    """The plans, with what they read, of the statements by which `log` reads the changes since a position."""
+    statements: list[tuple[str, Any]] = []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_others: Any) -> None:
+        if "ORDER BY xid" in statement:
+            statements.append((statement, parameters))
+
+    log.read_changes(position)
+    event.remove(engine, "before_cursor_execute", note)
+    with engine.connect() as connection:
+        return [
+            connection.exec_driver_sql(
+                f"EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) {statement}", values
+            ).scalar_one()[0]
+            for statement, values in statements
+        ]
+
+
+def test_looking_for_changes_does_not_read_the_past(engine: Engine, long_log: LogPosition) -> None:
+    log = SqlFeedLog(engine)
+
+    plans = plans_of_new_rows(engine, log, log.read_all().position)
+
+    assert len(plans) == 3
+    for plan in plans:
+        assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 20
+
+
+def test_each_part_of_a_backlog_is_read_without_sorting_the_rest(
+    engine: Engine, long_log: LogPosition
+) -> None:
+    log = SqlFeedLog(engine, max_rows_per_read=100)
+    changes = log.read_changes(long_log)
+    assert changes.more
+
+    [*_, plan] = plans_of_new_rows(engine, log, changes.position)
+
+    assert "Sort" not in str(plan)
+    assert plan["Plan"]["Actual Rows"] == 101
 
 
 def test_a_full_read_receives_the_rows_of_one_part_at_a_time(engine: Engine) -> None:
