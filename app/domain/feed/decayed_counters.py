@@ -96,7 +96,7 @@ class DecayedCounters:
 
         -inf for a row without an event. The values order and compare rows at any time.
         """
-        values: NDArray[np.float64] = self._log2_counts[index].take(rows)
+        values: NDArray[np.float64] = self._log2_counts[index, rows]
         return values
 
     def log2_counts(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:

@@ -75,8 +75,6 @@ def item_transitions(context: RankingContext) -> GroupSums:
     event, (next_posts, times) = state.events_by_user.gather(users, _MAX_PER_TRANSITION, columns=(0, 1))
     recency = 1.0 / (1.0 + np.arange(len(posts))[::-1])
     weight = (
-        recency[owner[event]]
-        * (times >= engaged_at[event])
-        / np.sqrt(4.0 + state.engagements.take(next_posts))
+        recency[owner[event]] * (times >= engaged_at[event]) / np.sqrt(4.0 + state.engagements[next_posts])
     )
     return GroupSums(next_posts, weight[None], state.n_posts)

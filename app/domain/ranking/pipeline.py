@@ -152,13 +152,12 @@ class FeedPipeline:
 
     def candidates(self, context: RankingContext) -> tuple[Rows, NDArray[np.int8]]:
         """The posts of all sources in ascending order, and the index of the first source that returned each."""
-        bits = len(self.sources).bit_length()
-        found = np.concatenate([source(context) << bits | index for index, source in enumerate(self.sources)])
+        count = len(self.sources)
+        found = np.concatenate([source(context) * count + index for index, source in enumerate(self.sources)])
         found.sort()  # by row, then by source
-        rows = found >> bits
-        is_first = np.ones(len(rows), np.bool_)
-        np.not_equal(rows[1:], rows[:-1], out=is_first[1:])
-        return rows[is_first], (found[is_first] & (1 << bits) - 1).astype(np.int8)
+        rows, source = np.divmod(found, count)
+        is_first = np.diff(rows, prepend=-1) > 0
+        return rows[is_first], source[is_first].astype(np.int8)
 
     def eligible(self, context: RankingContext, rows: Rows) -> NDArray[np.bool_]:
         """(n,) true for the posts of `rows` that every filter allows."""

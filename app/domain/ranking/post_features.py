@@ -51,11 +51,6 @@ class PostBatch:
         """(n_half_lives, n) for each of HALF_LIVES: the sum of 0.5 ** (age / half-life) over the post's events."""
         return _single_precision(self.state.post_counters.values(self.now, self.rows))
 
-    @cached_property
-    def log_event_count(self) -> NDArray[np.float32]:
-        """(n,) log(1 + number of events)."""
-        return np.log1p(self.state.engagements[self.rows].astype(np.float32))
-
 
 POST_FEATURES: FeatureSet[PostBatch] = FeatureSet()
 post_feature = POST_FEATURES.register
@@ -110,7 +105,7 @@ def idle_time_and_events(posts: PostBatch) -> Block:
     """log(seconds since the last event or the creation + 1 minute), and log(1 + number of events)."""
     since_event = posts.now - posts.state.last_engaged[posts.rows]
     idle = np.minimum(since_event, posts.age_seconds).clip(0).astype(np.float32)
-    return np.stack([np.log(idle + MINUTE), posts.log_event_count])
+    return np.stack([np.log(idle + MINUTE), _log_event_count(posts)])
 
 
 @post_feature("untouched", reason=Reason.RECENT, evidence=EvidenceKind.NEW)
@@ -124,8 +119,12 @@ def no_engagement(posts: PostBatch) -> Block:
 def hacker_news_rank(posts: PostBatch) -> Block:
     """log(1 + number of events) - 1.8 x log(age in hours + 2), the ranking of Hacker News."""
     hours = posts.age_seconds.astype(np.float32) / HOUR
-    value: Block = posts.log_event_count - 1.8 * np.log(hours + 2.0)
+    value: Block = _log_event_count(posts) - 1.8 * np.log(hours + 2.0)
     return value[None]
+
+
+def _log_event_count(posts: PostBatch) -> NDArray[np.float32]:
+    return np.log1p(posts.state.engagements[posts.rows].astype(np.float32))
 
 
 _MAX_RECENT = 4000  # newest published posts that are counted per topic

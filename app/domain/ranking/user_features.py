@@ -64,7 +64,7 @@ class CandidateBatch:
         weights = np.zeros((3, len(posts) + len(followed)))
         weights[:2, : len(posts)] = self.event_weights[:2]
         weights[2, len(posts) :] = 1.0
-        users = GroupSums(np.concatenate([state.author.take(posts), followed]), weights, state.n_users)
+        users = GroupSums(np.concatenate([state.author[posts], followed]), weights, state.n_users)
         return users.for_rows(state.author[self.rows])
 
     @cached_property
@@ -201,7 +201,7 @@ def follows_author(c: CandidateBatch) -> Block:
 @feature("affinity topic", "topic share", reason=Reason.CONTENT_SIMILARITY, evidence=EvidenceKind.TAG)
 def topic_affinity(c: CandidateBatch) -> Block:
     """log(1 + the user's decayed events with the topic), half-life 30 d, and the topic's share of all their events."""
-    topics = c.state.topic.take(c.context.recent_events[0]) + 1
+    topics = c.state.topic[c.context.recent_events[0]] + 1
     decayed = sum_by_row(topics, c.event_weights[0], len(c.state.topic_ids) + 1)  # the first: without a topic
     share = decayed / (decayed.sum() or 1.0)
     decayed[0] = share[0] = 0.0
