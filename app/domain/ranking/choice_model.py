@@ -57,10 +57,16 @@ class ChoiceModel:
         return z.clip(-CLIP, CLIP, out=z)
 
     def utilities(self, inputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """(n,) utilities of n posts from their inputs (n_features, n)."""
+        """(n,) utilities of n posts from their inputs (n_features, n).
+
+        Posts with equal inputs have equal utilities on every replica: a matrix product of BLAS rounds some columns in
+        another way than others, by their places.
+        """
         _, _, weights, bias, output = self._float32
-        layer: NDArray[np.float32] = weights @ self.standardised(inputs)
-        utility: NDArray[np.float32] = layer[0] + output @ np.maximum(layer[1:] + bias, 0.0)
+        layer: NDArray[np.float32] = np.einsum("uf,fn->un", weights, self.standardised(inputs))
+        utility: NDArray[np.float32] = layer[0] + np.einsum(
+            "u,un->n", output, np.maximum(layer[1:] + bias, 0.0)
+        )
         return utility.astype(np.float64)
 
     def probabilities(self, log_share: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -88,7 +88,7 @@ def content_similarity(context: RankingContext, rows: Rows) -> NDArray[np.float6
         return engagement
     profile = state.text.take(posts, axis=0).sum(axis=0)
     profile /= np.linalg.norm(profile) or 1.0
-    cosine = state.text.take(rows, axis=0) @ profile
+    cosine = np.vecdot(state.text.take(rows, axis=0), profile)  # as in `text_similarities`
     authors = state.author[posts]
     events_by_author = GroupSums(authors, np.ones((1, len(authors))), state.n_users)
     author_share = events_by_author.for_rows(state.author[rows])[0] / max(np.count_nonzero(authors >= 0), 1)

@@ -230,7 +230,8 @@ def text_similarity(c: CandidateBatch) -> Block:
     if not len(posts) or not text.shape[1]:
         return c.zeros(1)
     profile = _PROFILE_DECAY[-len(posts) :] @ text.take(posts, axis=0)
-    cosine: Block = text.take(c.rows, axis=0) @ (profile / (np.sqrt(profile @ profile) + 1e-9))
+    direction = profile / (np.sqrt(profile @ profile) + 1e-9)
+    cosine: Block = np.vecdot(text.take(c.rows, axis=0), direction)  # as in `text_similarities`
     return cosine[None]
 
 
@@ -300,5 +301,5 @@ def embedding_similarity(c: CandidateBatch) -> Block:
     of_events = embeddings.take(posts, axis=0).astype(np.float32)
     profile = _PROFILE_DECAY[-len(posts) :] @ of_events
     directions = np.stack([profile / (np.sqrt(profile @ profile) + 1e-9), of_events[-1]])
-    cosines: Block = directions @ embeddings.take(c.rows, axis=0).astype(np.float32).T
+    cosines: Block = np.vecdot(directions[:, None], embeddings.take(c.rows, axis=0).astype(np.float32))
     return cosines
