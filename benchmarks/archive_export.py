@@ -20,7 +20,7 @@ from data.log_export.manifest import ExportedFile, Manifest, Table
 UNTIL: Final = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY_US: Final = 86_400_000_000
 _BATCH_ROWS: Final = 100_000
-_RECENT_SHARE: Final = 0.8
+RECENT_SHARE: Final = 0.8
 _TYPE_SHARES: Final = (0.55, 0.25, 0.12, 0.05, 0.03)  # as INTERACTION_TYPES
 _WORDS: Final = [f"word{number}" for number in range(5_000)]
 
@@ -133,7 +133,7 @@ class _Archive:
         n_existing = np.searchsorted(self._created_us, time_us, side="right")
         rank = _zipf(self._random, len(time_us), self._size.posts)
         popular = self._by_popularity[rank]
-        is_recent = (self._random.random(len(time_us)) < _RECENT_SHARE) | (popular >= n_existing)
+        is_recent = (self._random.random(len(time_us)) < RECENT_SHARE) | (popular >= n_existing)
         return np.where(is_recent, n_existing - 1 - rank % n_existing, popular)
 
     def write(self, name: str, schema: Any, parts: Iterator[tuple[Any, ...]]) -> ExportedFile:

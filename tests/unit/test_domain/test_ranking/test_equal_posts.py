@@ -1,4 +1,4 @@
-"""Posts that the ranking cannot tell apart have equal scores, wherever their rows are: replicas have other rows."""
+"""Posts with equal inputs have equal scores, wherever their rows are: replicas have other rows."""
 
 import numpy as np
 import pytest
