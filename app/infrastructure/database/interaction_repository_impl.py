@@ -130,7 +130,8 @@ class SqlInteractionRepository(SqlRepository):
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """As in InteractionRepository."""
         with self.transaction() as connection:
-            return _read_events(connection, self.schema, "WHERE post_id = ANY(%s::uuid[])", (list(posts),))
+            given = "unnest(%s::uuid[]) AS given (given_post)"
+            return _read_events(connection, self.schema, given, "post_id = given_post", list(posts))
 
     def _retract(
         self, user_id: UUID, post_id: UUID | None, kind: str | None, event_id: UUID | None
@@ -160,20 +161,25 @@ def read_events_of(
     events: dict[UserAndPost, list[StoredInteraction]] = {pair: [] for pair in pairs}
     if not pairs:
         return events
-    given = (
-        "JOIN unnest(%s::uuid[], %s::uuid[]) AS given (user_id, post_id) USING (user_id, post_id) WHERE true"
-    )
-    return events | _read_events(connection, schema, given, tuple(map(list, zip(*pairs, strict=True))))
+    given = "unnest(%s::uuid[], %s::uuid[]) AS given (given_user, given_post)"
+    condition = "user_id = given_user AND post_id = given_post"
+    return events | _read_events(connection, schema, given, condition, *map(list, zip(*pairs, strict=True)))
 
 
 def _read_events(
-    connection: Connection, schema: SchemaName, given: str, values: tuple[object, ...]
+    connection: Connection, schema: SchemaName, given: str, condition: str, *values: list[UUID]
 ) -> dict[UserAndPost, list[StoredInteraction]]:
-    """Return the events that the joins and the WHERE of `given` select, by user and post, in order of their numbers."""
+    """Return the events that fulfil the condition for a row of `given`, by user and post, in order of their numbers.
+
+    PostgreSQL reads those of one row after the other (LATERAL): for thousands of rows together it may choose to read
+    all users and posts, because it expects as many events of each post as popular ones have.
+    """
     query = (
-        f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {schema['user_interaction']} {given} "
+        f"SELECT xid::text::bigint, seq, {EVENT_COLUMNS} FROM {given} CROSS JOIN LATERAL ("
+        f"SELECT * FROM {schema['user_interaction']} WHERE {condition} "
         f"AND EXISTS (SELECT FROM {schema['feed_users']} u WHERE u.id = user_id) "
-        f"AND EXISTS (SELECT FROM {schema['feed_posts']} p WHERE p.id = post_id AND {READABLE_POST}) ORDER BY seq"
+        f"AND EXISTS (SELECT FROM {schema['feed_posts']} p WHERE p.id = post_id AND {READABLE_POST}) OFFSET 0"
+        f") AS shown ORDER BY seq"
     )
     events: dict[UserAndPost, list[StoredInteraction]] = {}
     for row in connection.exec_driver_sql(query, values):
