@@ -1,5 +1,6 @@
 """What happens around every request, as plain ASGI: no task and no stream for each layer."""
 
+import os
 import re
 from collections.abc import Callable
 from random import Random
@@ -20,7 +21,8 @@ from app.shared.tracing import Traces, describe_request
 
 log = structlog.get_logger("access")
 _VALID_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
-_draw = Random().getrandbits  # noqa: S311  an id names a request and keeps no secret: no system call for each
+_random = Random()  # noqa: S311  an id names a request and keeps no secret: no system call for each
+os.register_at_fork(after_in_child=_random.seed)  # processes of a server that forks have other ids
 _CLIENT_CLOSED = 499
 _PROBES = frozenset({"/livez", "/readyz", "/health", "/metrics"})  # requested every few seconds
 
@@ -48,7 +50,7 @@ class AccessLogMiddleware:
         began = scope.get("feed.began") or perf_counter()
         headers = Headers(scope=scope)
         given = headers.get("x-request-id", "")
-        request_id = given if _VALID_REQUEST_ID.fullmatch(given) else f"{_draw(128):032x}"
+        request_id = given if _VALID_REQUEST_ID.fullmatch(given) else f"{_random.getrandbits(128):032x}"
         scope["feed.request_id"], scope["feed.status"] = request_id, 0
         clear_contextvars()
         bind_contextvars(request_id=request_id)
