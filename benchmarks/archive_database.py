@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import datetime, timedelta
+from hashlib import md5
 from typing import Final
+from uuid import UUID
 
 import psycopg2
 from psycopg2 import extensions
@@ -22,28 +24,32 @@ _SESSION: Final = """
     SET synchronous_commit = off;
     SET maintenance_work_mem = '1GB'
 """
+RANDOM_USER: Final = "(floor(exp(random() * ln(%(users)s)))::bigint - 1)"
+"""SQL expression of the number of a user, by Zipf; the id of number n is `user_id(n)`."""
+RANDOM_TEXT: Final = """(
+    SELECT string_agg('word' || floor(exp(random() * ln(5000))), ' ') FROM generate_series(1, 8 + 0 * k))"""
+"""SQL expression of eight words, by Zipf, for row k."""
 _USERS: Final = """
     INSERT INTO users (id, external_id, username, created_at, seq) OVERRIDING SYSTEM VALUE
     SELECT md5('user_' || k)::uuid, md5('user_' || k)::uuid::text, 'user ' || k, %(start)s, k + 1
     FROM generate_series(%(first)s, %(last)s) k
 """
-_POSTS: Final = """
+_POSTS: Final = f"""
     INSERT INTO posts (id, external_id, author_id, content, tags, created_at, seq) OVERRIDING SYSTEM VALUE
     SELECT md5('post_' || k)::uuid, md5('post_' || k)::uuid::text,
-        md5('user_' || floor(exp(random() * ln(%(users)s))) - 1)::uuid,
-        (SELECT string_agg('word' || floor(exp(random() * ln(5000))), ' ') FROM generate_series(1, 8 + 0 * k)),
+        md5('user_' || {RANDOM_USER})::uuid, {RANDOM_TEXT},
         ARRAY['tag_' || floor(exp(random() * ln(500)))],
         %(start)s + (k + random()) * %(length)s / %(posts)s, k + 1
     FROM generate_series(%(first)s, %(last)s) k
 """
-_FOLLOWS: Final = """
+_FOLLOWS: Final = f"""
     INSERT INTO follows (follower_id, followee_id)
     SELECT DISTINCT md5('user_' || follower)::uuid, md5('user_' || followee)::uuid FROM (
-        SELECT k / 10 AS follower, floor(exp(random() * ln(%(users)s)))::int - 1 AS followee
+        SELECT k / 10 AS follower, {RANDOM_USER} AS followee
         FROM generate_series(%(first)s, %(last)s) k
     ) AS drawn WHERE follower <> followee
 """
-_EVENTS: Final = """
+_EVENTS: Final = f"""
     INSERT INTO user_interaction (user_id, post_id, interaction_type, created_at, occurred_at, seq)
     OVERRIDING SYSTEM VALUE
     SELECT md5('user_' || engaged)::uuid,
@@ -56,7 +62,7 @@ _EVENTS: Final = """
             greatest(k * %(posts)s / %(events)s - 1, 0) AS newest,
             floor(exp(random() * ln(%(posts)s)))::bigint - 1 AS rank,
             1 + (floor(exp(random() * ln(%(posts)s)))::bigint - 1) * %(stride)s %% %(posts)s AS popular,
-            floor(exp(random() * ln(%(users)s)))::bigint - 1 AS engaged
+            {RANDOM_USER} AS engaged
         FROM generate_series(%(first)s::bigint, %(last)s) k OFFSET 0
     ) AS drawn OFFSET 0) AS events
 """
@@ -83,6 +89,11 @@ def build_archive(url: str, size: ArchiveSize, until: datetime) -> None:
     with closing(_connect(url)) as connection, connection.cursor() as cursor:
         for table in ("users", "posts", "user_interaction"):
             cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), max(seq)) FROM {table}")
+
+
+def user_id(number: int) -> str:
+    """The id of a user of `build_archive`; the smallest numbers have the most events."""
+    return str(UUID(md5(f"user_{number}".encode(), usedforsecurity=False).hexdigest()))
 
 
 def _parameters(size: ArchiveSize, until: datetime) -> dict[str, object]:

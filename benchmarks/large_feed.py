@@ -22,11 +22,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from hashlib import md5
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any, Final, Self
-from uuid import UUID
 
 import httpx
 import numpy as np
@@ -38,8 +36,9 @@ from app.infrastructure.database.migrate import migrate
 from app.infrastructure.database.schema import SchemaName
 from app.shared.atomic_file import write_atomically
 from app.shared.command_line import OneLineParser, fail, positive, whole_number
-from benchmarks.archive_database import build_archive
+from benchmarks.archive_database import RANDOM_TEXT, RANDOM_USER, build_archive, user_id
 from benchmarks.archive_export import ArchiveSize
+from benchmarks.capacity import anonymous_bytes
 from benchmarks.run import PATH, Run, run_with_own_database
 from benchmarks.serving import SERVICE
 
@@ -52,12 +51,10 @@ _EVENTS_PER_NEW_POST: Final = 3
 _MODEL_FEED: Final = argparse.Namespace(users=10_000, posts=5_000, interactions=336_000)
 _NEW_POSTS: Final = f"""
     INSERT INTO posts (external_id, author_id, content, tags)
-    SELECT 'new_' || k, md5('user_' || floor(exp(random() * ln(%(users)s)))::int - 1)::uuid,
-        (SELECT string_agg('word' || floor(exp(random() * ln(5000))), ' ') FROM generate_series(1, 8 + 0 * k)),
-        ARRAY['tag_' || k %% 500]
+    SELECT 'new_' || k, md5('user_' || {RANDOM_USER})::uuid, {RANDOM_TEXT}, ARRAY['tag_' || k %% 500]
     FROM generate_series(%(first)s, %(last)s) k;
     INSERT INTO user_interaction (user_id, post_id, interaction_type)
-    SELECT md5('user_' || floor(exp(random() * ln(%(users)s)))::int - 1)::uuid, id, 'view'
+    SELECT md5('user_' || {RANDOM_USER})::uuid, id, 'view'
     FROM posts, generate_series(1, {_EVENTS_PER_NEW_POST})
     WHERE external_id IN (SELECT 'new_' || k FROM generate_series(%(first)s, %(last)s) k)
 """
@@ -83,10 +80,9 @@ class MemoryWatch:
     def now_mib(self) -> float:
         """The memory now; 0 of a process that ended."""
         try:
-            lines = Path(f"/proc/{self.process}/status").read_text().splitlines()
+            return anonymous_bytes(self.process) / 2**20
         except OSError:
             return 0.0
-        return sum(int(line.split()[1]) / 1024 for line in lines if line.startswith("RssAnon:"))
 
     def _sample(self) -> None:
         while not self._left.wait(_SAMPLE_SECONDS):
@@ -199,11 +195,6 @@ def days_since_newest_event(url: str) -> float:
         cursor.execute("SELECT extract(epoch FROM now() - max(created_at)) / 86400 FROM user_interaction")
         [[days]] = cursor.fetchall()
     return float(days)
-
-
-def user_id(number: int) -> str:
-    """The id of a user of `build_archive`."""
-    return str(UUID(md5(f"user_{number}".encode(), usedforsecurity=False).hexdigest()))
 
 
 def prepare(run: Run, args: argparse.Namespace) -> None:
