@@ -195,9 +195,8 @@ class LogFollower:
 
 def _warn_of_repeated_ids(entity: str, external_ids: Sequence[str]) -> None:
     """Log a warning if several rows have one external id: requests find one of them only."""
-    hashes = np.fromiter(
-        map(hash, external_ids), np.int64, len(external_ids)
-    )  # a set takes 7 times the memory
+    # a set of the ids takes seven times the memory
+    hashes = np.fromiter(map(hash, external_ids), np.int64, len(external_ids))
     if len(np.unique(hashes)) < len(external_ids):
         repeated = sum(rows > 1 for rows in Counter(external_ids).values())
         if repeated:

@@ -1,6 +1,6 @@
 """Checksums of the database rows that a feed state contains, to find rows that changed without notice."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -261,6 +261,14 @@ def _last_24_bits(keys: NDArray[np.void]) -> NDArray[np.int64]:
     return last[:, 0] * 65536 + last[:, 1] * 256 + last[:, 2]
 
 
+def _by_kind(
+    checksums: FeedChecksums, user_rows: UuidIndex, post_rows: UuidIndex
+) -> Iterator[tuple[str, UuidIndex, Checksums]]:
+    """Each tracked kind, the rows of its keys, and its checksums."""
+    for kind in TRACKED_KINDS:
+        yield kind, user_rows if kind in USER_KINDS else post_rows, getattr(checksums, kind)
+
+
 class RowChecksums:
     """Checksums of the rows that a state contains, as the database computed them, by kind (TRACKED_KINDS)."""
 
@@ -283,8 +291,8 @@ class RowChecksums:
         `user_rows` and `post_rows` are the rows of its keys.
         """
         by_kind = {kind: UuidChecksums() for kind in TRACKED_KINDS}
-        for kind, of_kind in by_kind.items():
-            of_kind.add(user_rows if kind in USER_KINDS else post_rows, getattr(stored, kind))
+        for kind, rows, checksums in _by_kind(stored, user_rows, post_rows):
+            by_kind[kind].add(rows, checksums)
         return cls(by_kind, events)
 
     def reserve(self, users: int, posts: int) -> None:
@@ -303,10 +311,8 @@ class RowChecksums:
 
     def apply(self, changed: FeedChecksums, user_rows: UuidIndex, post_rows: UuidIndex) -> None:
         """Remember the checksums of changed users and posts. Keys that the state does not have are skipped."""
-        for kind in TRACKED_KINDS:
-            rows = user_rows if kind in USER_KINDS else post_rows
-            stored: Checksums = getattr(changed, kind)
-            self.by_kind[kind].update(rows, stored)
+        for kind, rows, checksums in _by_kind(changed, user_rows, post_rows):
+            self.by_kind[kind].update(rows, checksums)
 
     def sums(self, follows: Checksums, posts: ComparedPosts | None = None) -> ChecksumSums:
         """The present sums; `follows` are the checksums of the follows, `posts` those of the state."""
