@@ -49,6 +49,16 @@ def test_a_bad_environment_ends_the_start_with_one_line_and_exit_code_2(
     assert "secret-word" not in done.stdout + done.stderr
 
 
+def test_processes_that_were_forked_after_the_import_give_other_request_ids(tmp_path: Path) -> None:
+    with running(tmp_path, DATABASE_URL=NOWHERE) as first, running(tmp_path, DATABASE_URL=NOWHERE) as second:
+        given = [
+            {service.client.get("/livez").headers["x-request-id"] for _ in range(40)}
+            for service in (first, second)
+        ]
+
+    assert len(given[0] | given[1]) == 80
+
+
 def test_more_than_one_worker_process_is_rejected(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "uvicorn", "app.main:app", "--port", "0", "--workers", "2"],
