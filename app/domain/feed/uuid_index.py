@@ -149,17 +149,16 @@ class UuidIndex(Mapping[bytes, int]):
         index, rows = cls(), array_of(tree, "row", np.int64)
         index.by_row = array_of(tree, "key", KEY_DTYPE)
         check_range(rows, 0, len(index.by_row), "rows of keys")
-        index._insert(rows)
-        for some in _steps(rows):
-            check(np.array_equal(index.rows(index.by_row[some]), some), "a key is there twice")
+        check(index._insert(rows), "a key is there twice")
         return index
 
-    def _insert(self, rows: NDArray[np.integer[Any]]) -> None:
-        """Add the keys that `by_row` has for `rows`."""
+    def _insert(self, rows: NDArray[np.integer[Any]]) -> bool:
+        """Add the keys that `by_row` has for `rows`. Returns false if a key is there twice then."""
         self.reserve(len(self.by_row), self._length + len(rows))
-        _fill(self._slots, self.by_row, rows)
+        are_distinct = _fill(self._slots, self.by_row, rows)
         self._length += len(rows)
         self._used += len(rows)
+        return are_distinct
 
     def _slot_of(self, key: bytes) -> int | None:
         """The slot of a key; None if the key is not there."""
@@ -189,23 +188,34 @@ class UuidIndex(Mapping[bytes, int]):
         return found
 
 
-def _fill(slots: NDArray[np.int32], by_row: Keys, rows: NDArray[np.integer[Any]]) -> None:
-    """Give each of `rows` the first free slot at or behind that of its key."""
+def _fill(slots: NDArray[np.int32], by_row: Keys, rows: NDArray[np.integer[Any]]) -> bool:
+    """Give each of `rows` the first free slot at or behind that of its key.
+
+    Returns false if the key of one is that of a row in the slots before. Removed rows are not looked at.
+    """
+    are_distinct = True
     if len(rows) <= _FEW_KEYS:
         for row in rows.tolist():
-            free = _first_slot(by_row[row].tobytes(), len(slots))
-            while slots.item(free) != _EMPTY:
+            key = by_row[row].tobytes()
+            free = _first_slot(key, len(slots))
+            while (other := slots.item(free)) != _EMPTY:
+                are_distinct &= other < 0 or by_row[other].tobytes() != key
                 free = (free + 1) % len(slots)
             slots[free] = row
-        return
+        return are_distinct
+    halves = _halves(by_row)
     for some in _steps(rows):
         left = some.astype(np.int32)
         slot = _first_slots(by_row[left], len(slots))
         while len(left):
             is_free = slots[slot] == _EMPTY
             slots[slot[is_free]] = left[is_free]  # of several rows, the last one gets the slot
-            has_none = slots[slot] != left
-            left, slot = left[has_none], (slot[has_none] + 1) % len(slots)
+            holder = slots[slot]
+            has_none = holder != left
+            left, slot, holder = left[has_none], (slot[has_none] + 1) % len(slots), holder[has_none]
+            alike = np.flatnonzero((halves[holder, 0] == halves[left, 0]) & (holder >= 0))
+            are_distinct &= not (halves[holder[alike], 1] == halves[left[alike], 1]).any()
+    return are_distinct
 
 
 def _steps(array: NDArray[Any]) -> Iterator[NDArray[Any]]:

@@ -77,10 +77,12 @@ def test_a_copy_and_a_restored_index_do_not_follow_later_changes(changes, later)
     assert [dict(other.items()) for other in others] == [plain, plain]
 
 
-def test_a_key_that_was_saved_twice_is_an_error():
-    index = UuidIndex(key_array([b"a" * 16, b"b" * 16]))
-    tree = copied(index.array_tree(2))
-    tree["key"][1] = b"a" * 16
+@pytest.mark.parametrize(("n_keys", "places"), [(2, (0, 1)), (1_000, (3, 4)), (100_000, (7, 99_999))])
+def test_a_key_that_was_saved_twice_is_an_error(n_keys, places):
+    index = UuidIndex(key_array([number.to_bytes(16) for number in range(n_keys)]))
+    tree = copied(index.array_tree(n_keys))
+    first, second = places
+    tree["key"][second] = tree["key"][first]
 
     with pytest.raises(ValueError, match="twice"):
         UuidIndex.from_tree(tree)
