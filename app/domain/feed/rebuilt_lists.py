@@ -18,9 +18,13 @@ Rows = NDArray[np.intp]
 
 
 def is_complete(state: FeedState, user: int, post: int) -> bool:
-    """True if the lists of a user row and of a post row contain all their events that count."""
-    has_all_events = not state.is_away[user] and not state.earlier_events.length(user)
-    return has_all_events and bool(has_all_users(state, np.array([post]))[0])
+    """True if the list of a post row contains all its events that count, and that of a user row those with the post.
+
+    Of a user's earlier events, memory has neither the times nor the numbers.
+    """
+    if state.is_away[user] or not has_all_users(state, np.array([post]))[0]:
+        return False
+    return not state.earlier_events.length(user) or user not in state.users_by_post.row(post)[0]
 
 
 def short_lists(state: FeedState) -> tuple[Rows, Rows]:

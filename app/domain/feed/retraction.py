@@ -45,9 +45,9 @@ class PairEvents:
 def replace_events(state: FeedState, pairs: Sequence[PairEvents], writing: Writing = nullcontext) -> None:
     """Make the events of distinct pairs those that are stored; counters and histories follow, in short steps.
 
-    The lists of their users and posts must be complete (`rebuild_lists` is for others). Events that were applied after
-    the read stay. If a removed event was the one that counted in its window, the next one counts. The cost grows with
-    the events of the posts, which are counted again.
+    Memory must have all events of each pair (`is_complete`; `rebuild_lists` is for others). Events that were applied
+    after the read stay. If a removed event was the one that counted in its window, the next one counts. The cost grows
+    with the events of the posts, which are counted again.
     """
     if not pairs:
         return

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from app.application.workers.post_evictor import PostEvictor
 from app.application.workers.user_evictor import UserEvictor
+from app.domain.feed.dataset import KeyedEvents
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.state import FeedState
@@ -138,6 +139,22 @@ def test_a_list_that_an_eviction_made_short_is_filled():
     assert [post for post, _ in events(service.feed.state, "reader0")] == [
         str(post_uuid(f"p{number}")) for number in (3, 4, 5, 6)
     ]
+    assert differences(service) == []
+
+
+def test_a_post_that_comes_back_needs_no_other_events_of_users_with_many(monkeypatch):
+    service = a_bounded_service()
+    engage(service, "reader0", "p23", *(f"p{number}" for number in range(5)))
+    PostEvictor(service.workers.updater, TWENTY).run()
+
+    def no_storage(*_: object, **__: object) -> KeyedEvents:
+        raise AssertionError("all events of users or posts were read")
+
+    monkeypatch.setattr(service.workers.updater.lists.interactions, "events_with", no_storage)
+    engage(service, "reader1", "p23")
+    service.catch_up()
+
+    assert engagements(service, "p23") == 2
     assert differences(service) == []
 
 
