@@ -71,11 +71,9 @@ class PostEvictor:
         """Read what lists lack, after an eviction or under other limits than those of a snapshot; later if it fails."""
         if self._may_lack_entries:
             try:
-                self.updater.refill_lists()
+                self._may_lack_entries = not self.updater.refill_lists()
             except StorageUnavailable as error:
                 log.warning("lists.not_filled", cause=str(error))
-                return
-            self._may_lack_entries = False
 
     def _evict(self, state: FeedState, rows: Rows) -> Rows:
         """Evict those of `rows` that do not change in the meantime; returns them."""

@@ -50,7 +50,7 @@ from app.domain.services.stage_observer import StageObserver
 _BATCH_SIZE = 500  # events that one change applies; other changes wait for it
 # of them applied under one lock: bounds the time that rankings wait, to about a millisecond
 _PAGES_PER_STEP = 5
-_LISTS_PER_STEP = 50
+_LISTS_PER_STEP = 5  # each may have 100,000 events
 
 
 @dataclass(eq=False)
@@ -330,15 +330,18 @@ class StateUpdater:
         with self.change_lock:
             self.lists.bring_back(self.feed.state, [user], self._writes("lists"), in_request=True)
 
-    def refill_lists(self) -> None:
-        """Read the entries that lists lack since an eviction, in short steps. Raises StorageUnavailable."""
-        state = self.feed.state
+    def refill_lists(self) -> bool:
+        """Read the entries that lists lack since an eviction, in short steps. Raises StorageUnavailable.
+
+        Returns false if some lists changed in the meantime: they may still lack entries.
+        """
         with self.change_lock:
-            users, posts = short_lists(state)
+            users, posts = short_lists(self.feed.state)
+        are_filled = True
         for start in range(0, max(len(users), len(posts)), _LISTS_PER_STEP):
-            step = slice(start, start + _LISTS_PER_STEP)
-            with self.change_lock:
-                self.lists.rebuild(state, users[step], posts[step], self._writes("lists"))
+            rows = (rows[start : start + _LISTS_PER_STEP] for rows in (users, posts))
+            are_filled &= self.lists.refill(self.feed, *rows, self.change_lock, self._writes("lists"))
+        return are_filled
 
     def _writes(self, writer: str) -> Writing:
         return partial(self.feed.lock.writing, writer)

@@ -3,12 +3,16 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import compress
+from threading import RLock
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
+from app.application.live_feed import LiveFeed
 from app.application.workers.event_columns import keyed_columns, returned_events
+from app.domain.feed.dataset import KeyedEvents
+from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.rebuilt_lists import is_complete, rebuild_lists
 from app.domain.feed.retraction import PairEvents, replace_events
 from app.domain.feed.slices import Writing
@@ -25,7 +29,8 @@ Rows = NDArray[np.intp]
 
 @dataclass(eq=False)
 class StoredLists:
-    """The lists of a state in storage. The caller holds the lock of changes, so that the state stays as it is.
+    """The lists of a state in storage. The caller holds the lock of changes, so that the state stays as it is, or
+    gives it to `refill`.
 
     All methods raise StorageUnavailable. Events that the log has not returned yet do not count.
     """
@@ -65,12 +70,39 @@ class StoredLists:
     ) -> None:
         """Make the lists of users and posts, and the counters of the posts, those of all their events."""
         while len(users) or len(posts):
-            user_ids = [UUID(bytes=key) for key in state.user_rows.by_row[users].tolist()]
-            post_ids = [UUID(bytes=key) for key in state.post_rows.by_row[posts].tolist()]
-            events = keyed_columns(
-                state, self.interactions.events_with(user_ids, post_ids, in_request=in_request)
-            )
+            events = keyed_columns(state, self._read(state, users, posts, in_request=in_request))
             users, posts = users[:0], rebuild_lists(state, users, posts, events, writing)
+
+    def refill(self, feed: LiveFeed, users: Rows, posts: Rows, lock: RLock, writing: Writing) -> bool:
+        """As `rebuild`, but without `lock`, the lock of changes, while the events are read: they may be many.
+
+        Returns whether all lists were the same before and after the read; the others stay as they are.
+        """
+        with lock:
+            state = feed.state
+            before = _contents(state.events_by_user, users), _contents(state.users_by_post, posts)
+        read = self._read(state, users, posts)
+        with lock:
+            if feed.state is not state:
+                return False
+            after = _contents(state.events_by_user, users), _contents(state.users_by_post, posts)
+            same_users, same_posts = (np.equal(*contents) for contents in zip(before, after, strict=True))
+            others = rebuild_lists(
+                state, users[same_users], posts[same_posts], keyed_columns(state, read), writing
+            )
+            self.rebuild(state, users[:0], others, writing)
+        return bool(same_users.all() and same_posts.all())
+
+    def _read(self, state: FeedState, users: Rows, posts: Rows, *, in_request: bool = False) -> KeyedEvents:
+        user_ids = [UUID(bytes=key) for key in state.user_rows.by_row[users].tolist()]
+        post_ids = [UUID(bytes=key) for key in state.post_rows.by_row[posts].tolist()]
+        return self.interactions.events_with(user_ids, post_ids, in_request=in_request)
+
+
+def _contents(lists: RaggedArray, rows: Rows) -> NDArray[np.object_]:
+    """(n_rows,) the bytes of each list."""
+    contents = [b"".join(column.tobytes() for column in lists.row(row)) for row in rows.tolist()]
+    return np.array(contents, np.object_)
 
 
 def _has_earlier_event(state: FeedState, user_id: UUID, post_id: UUID) -> bool:

@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -138,6 +140,32 @@ def test_a_list_that_an_eviction_made_short_is_filled():
 
     assert [post for post, _ in events(service.feed.state, "reader0")] == [
         str(post_uuid(f"p{number}")) for number in (3, 4, 5, 6)
+    ]
+    assert differences(service) == []
+
+
+def test_events_are_applied_while_the_entries_of_short_lists_are_read(monkeypatch):
+    service = a_bounded_service()
+    engage(service, "reader0", "p3", "p4", "p5", "p20", "p21", "p22", "p23", "p6")
+    interactions = service.workers.updater.lists.interactions
+    read = interactions.events_with
+
+    def engage_and_read(*given: Any, **options: Any) -> KeyedEvents:
+        events = read(*given, **options)
+        other = Thread(target=engage, args=(service, "reader0", "p7"), daemon=True)
+        other.start()
+        other.join(20)
+        assert not other.is_alive(), "a change waits for the read"
+        return events
+
+    evictor = PostEvictor(service.workers.updater, TWENTY)
+    with monkeypatch.context() as patched:
+        patched.setattr(interactions, "events_with", engage_and_read)
+        evictor.run()
+    evictor.run()
+
+    assert [post for post, _ in events(service.feed.state, "reader0")] == [
+        str(post_uuid(f"p{number}")) for number in (4, 5, 6, 7)
     ]
     assert differences(service) == []
 
