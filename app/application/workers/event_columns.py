@@ -75,7 +75,8 @@ def keyed_columns(state: FeedState, events: KeyedEvents) -> EventColumns:
     """The events of users and posts that the state has, of those that the log has returned."""
     users, posts = state.user_rows.rows(events.user), state.post_rows.rows(events.post)
     if state.checksums is not None:
-        users[~state.checksums.events.has_each(events.seq)] = -1
+        known = np.flatnonzero((users >= 0) & (posts >= 0))
+        users[known[~state.checksums.events.has_each(events.seq[known])]] = -1
     return events.with_rows(users, posts)
 
 

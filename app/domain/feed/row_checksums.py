@@ -160,11 +160,8 @@ class EventChecksums:
         self.changed.update(absent.tolist())
 
     def _store(self, numbers: NDArray[np.int64], values: NDArray[np.integer[Any]]) -> None:
-        blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
-        order = np.argsort(blocks, kind="stable")
-        of_block, starts = np.unique(blocks[order], return_index=True)
-        for block, part in zip(of_block.tolist(), np.split(order, starts)[1:], strict=True):
-            self._of_block(block)[places[part]] = values[part]
+        for block, at, places in _by_block(numbers):
+            self._of_block(block)[places] = values[at]
 
     def has(self, number: int) -> bool:
         """True if the event exists."""
@@ -173,12 +170,10 @@ class EventChecksums:
 
     def has_each(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) true for the events that exist."""
-        blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
         exists = np.zeros(len(numbers), np.bool_)
-        for block in np.unique(blocks).tolist():
+        for block, at, places in _by_block(numbers):
             if block in self._blocks:
-                of_block = blocks == block
-                exists[of_block] = self._blocks[block][places[of_block]] != 0
+                exists[at] = self._blocks[block][places] != 0
         return exists
 
     def newest(self, count: int) -> Checksums:
@@ -248,6 +243,17 @@ class EventChecksums:
         made._blocks = dict(zip(blocks.tolist(), values, strict=True))
         made._last = number_of(tree, "last")
         return made
+
+
+def _by_block(
+    numbers: NDArray[np.int64],
+) -> Iterator[tuple[int, NDArray[np.intp], NDArray[np.int64]]]:
+    """Each block of `numbers` (n,): its number, the positions of its events in `numbers`, and their places in it."""
+    blocks, places = np.divmod(numbers, EVENTS_PER_BLOCK)
+    order = np.argsort(blocks, kind="stable")
+    of_block, starts = np.unique(blocks[order], return_index=True)
+    for block, at in zip(of_block.tolist(), np.split(order, starts)[1:], strict=True):
+        yield block, at, places[at]
 
 
 def follow_checksums(followers: NDArray[np.void], followees: NDArray[np.void]) -> NDArray[np.int64]:
