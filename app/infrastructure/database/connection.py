@@ -32,6 +32,14 @@ _KEEPALIVE = {"keepalives_idle": 30, "keepalives_interval": 10, "keepalives_coun
 """Seconds, seconds, probes: a lost machine is noticed within a minute, even during a long query. tcp_user_timeout would
 also end a long INSERT that waits for a busy server."""
 
+_CLIENT_CHECK_SECONDS: Final = 10
+_END_WITH_CLIENT: Final = (
+    f"; DO $$BEGIN PERFORM set_config('client_connection_check_interval', '{_CLIENT_CHECK_SECONDS}s', true); "
+    "EXCEPTION WHEN invalid_parameter_value THEN NULL; END$$"
+)
+"""Ends a statement whose client is gone: a process that ends would leave a comparison of all events behind, which takes
+minutes. PostgreSQL cannot notice that on every system."""
+
 _deadline: ContextVar[float] = ContextVar("database_deadline", default=math.inf)  # of time.monotonic()
 
 _UNAVAILABLE: Final = (
@@ -261,4 +269,5 @@ def _session_settings(budget_seconds: float, lock_seconds: float | None = None) 
     if lock_seconds is not None:
         settings["lock_timeout"] = lock_seconds
     limits = [f"; SET LOCAL {name} TO {math.ceil(seconds * 1000)}" for name, seconds in settings.items()]
-    return "SET LOCAL TimeZone TO 'UTC'" + "".join(limits)
+    ends_with_client = _END_WITH_CLIENT if budget_seconds > _CLIENT_CHECK_SECONDS else ""
+    return "SET LOCAL TimeZone TO 'UTC'" + "".join(limits) + ends_with_client

@@ -135,6 +135,16 @@ def recorded_times(server: Server, event: UUID) -> int:
     return found
 
 
+@pytest.mark.parametrize(("budget_seconds", "interval"), [(300, "10s"), (1, "0")])
+def test_a_long_statement_ends_soon_after_its_client(
+    engine: Engine, budget_seconds: float, interval: str
+) -> None:
+    with transaction(engine, budget_seconds) as connection:
+        [found] = connection.exec_driver_sql("SHOW client_connection_check_interval").scalars()
+
+    assert found == interval
+
+
 def test_a_frozen_server_is_given_up_within_the_budget_and_used_again_when_it_thaws(
     server: Server, pooled: Engine
 ) -> None:
