@@ -80,7 +80,7 @@ def assert_as_read_completely(service: SmallService, engine: Engine) -> None:
             for key in zip(complete.created[absent], complete.seq[absent], strict=True)
         )
         evict_posts(complete, absent)
-        fresh.workers.updater.refill_lists()
+        assert fresh.workers.updater.refill_lists(at_most=1000)
     assert feed_differences(service.feed.state, fresh.feed.state, now) == []
     reconcile_now(service)
     assert service.state.reconciliation is not None

@@ -27,6 +27,7 @@ _MAX_RATIO = 1.1  # of posts in memory to live posts: to find the others costs a
 POSTS_PER_CHANGE = 2000  # other changes wait for it
 _AUTHORS_PER_CHANGE = 1000
 _USERS_PER_STEP = 100
+_LISTS_PER_RUN = 200
 Rows = NDArray[np.intp]
 
 
@@ -44,13 +45,17 @@ class PostEvictor:
     _may_lack_entries: bool = field(default=True, init=False)  # lists of the state
 
     def run(self) -> None:
-        """Evict the posts that are not live, if they are many. The database must be known, which has them."""
+        """Evict the posts that are not live, if they are many, and fill some of the lists that lack entries.
+
+        The database must be known, which has the posts.
+        """
         feed = self.updater.feed
-        state = feed.state
-        if feed.caught_up_at is None:
-            return
-        self._compact(state)
-        self._refill()
+        if feed.caught_up_at is not None:
+            self._compact(feed.state)
+            self._evict_if_many(feed.state)
+            self._refill()
+
+    def _evict_if_many(self, state: FeedState) -> None:
         n_posts = state.n_posts - len(state.free_rows)
         if n_posts <= _MAX_RATIO * max(self.limits.newest, self._n_live):
             return
@@ -64,14 +69,16 @@ class PostEvictor:
         if len(evicted):
             self._free(state, evicted)
             self._may_lack_entries = True
-            self._refill()
         log.info("posts.evicted", posts=len(evicted), live=self._n_live)
 
     def _refill(self) -> None:
-        """Read what lists lack, after an eviction or under other limits than those of a snapshot; later if it fails."""
+        """Read what lists lack, after an eviction or under other limits than those of a snapshot.
+
+        The rest of many lists, and those of a failed read, come in the next run, after an eviction that is due then.
+        """
         if self._may_lack_entries:
             try:
-                self._may_lack_entries = not self.updater.refill_lists()
+                self._may_lack_entries = not self.updater.refill_lists(_LISTS_PER_RUN)
             except StorageUnavailable as error:
                 log.warning("lists.not_filled", cause=str(error))
 

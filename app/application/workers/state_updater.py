@@ -330,17 +330,21 @@ class StateUpdater:
         with self.change_lock:
             self.lists.bring_back(self.feed.state, [user], self._writes("lists"), in_request=True)
 
-    def refill_lists(self) -> bool:
+    def refill_lists(self, at_most: int) -> bool:
         """Read the entries that lists lack since an eviction, in short steps. Raises StorageUnavailable.
 
-        Returns false if some lists changed in the meantime: they may still lack entries.
+        Returns false if some may still lack entries: those beyond `at_most` lists of users and as many of posts, and
+        those that changed in the meantime.
         """
         with self.change_lock:
             users, posts = short_lists(self.feed.state)
-        are_filled = True
+        are_filled = max(len(users), len(posts)) <= at_most
+        users, posts = users[:at_most], posts[:at_most]
         for start in range(0, max(len(users), len(posts)), _LISTS_PER_STEP):
-            rows = (rows[start : start + _LISTS_PER_STEP] for rows in (users, posts))
-            are_filled &= self.lists.refill(self.feed, *rows, self.change_lock, self._writes("lists"))
+            some_users, some_posts = (rows[start : start + _LISTS_PER_STEP] for rows in (users, posts))
+            are_filled &= self.lists.refill(
+                self.feed, some_users, some_posts, self.change_lock, self._writes("lists")
+            )
         return are_filled
 
     def _writes(self, writer: str) -> Writing:
