@@ -260,15 +260,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--events", type=whole_number(1), default=50_000_000, help=f"events in the log {default}")
     add("--days", type=whole_number(1), default=1000, help=f"length of the log {default}")
     add("--active-days", type=positive, default=5.0, help=f"USER_LIVE_DAYS before the newest event {default}")
-    add("--live-posts", type=whole_number(1), default=150_000, help=f"LIVE_POSTS {default}")
-    add("--engaged-days", type=positive, default=10.0, help=f"LIVE_ENGAGED_DAYS {default}")
+    add("--live-posts", type=whole_number(1), default=110_000, help=f"LIVE_POSTS {default}")
+    add("--engaged-days", type=positive, default=5.0, help=f"LIVE_ENGAGED_DAYS {default}")
     add(
         "--requests",
         type=whole_number(1),
         default=500,
         help=f"pages of active and of returning users {default}",
     )
-    add("--settle-seconds", type=positive, default=150.0, help=f"from a start to its figures {default}")
+    add("--settle-seconds", type=positive, default=700.0, help=f"from a start to its figures {default}")
     add("--time-limit", type=positive, default=14_400.0, help=f"seconds for everything {default}")
     add("--json", action="store_true", help="print the figures as JSON")
     return parser
