@@ -30,7 +30,9 @@ export default defineConfig({
     maxWorkers: 1,
     projects: [
       project("client", ["packages/feed-client/tests/*.test.ts"]),
-      project("web", ["web/tests/unit/**/*.test.{ts,tsx}"]),
+      // A worker runs one file after the other only while project and environment stay the same.
+      project("web", ["web/tests/unit/**/*.test.ts"]),
+      project("components", ["web/tests/unit/**/*.test.tsx"], { environment: "happy-dom" }),
       project("database", ["web/tests/database/*.test.ts"], {
         globalSetup: path.join(WEB, "tests/support/shared-postgres.ts"),
       }),

@@ -1,4 +1,3 @@
-// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { cleanup, render } from "@testing-library/react";
 import { renderToString } from "react-dom/server";

@@ -1,4 +1,3 @@
-// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import type { ExperimentOverview } from "@feed/client";
 import { cleanup, render, screen, within } from "@testing-library/react";
