@@ -1,6 +1,7 @@
 """UuidIndex against a dict."""
 
 import os
+import pickle
 import tracemalloc
 from uuid import UUID
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed import uuid_index
 from app.domain.feed.array_tree import key_array
 from app.domain.feed.dataset import uuid_keys
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text, uuid_texts
@@ -86,6 +88,19 @@ def test_a_key_that_was_saved_twice_is_an_error(n_keys, places):
 
     with pytest.raises(ValueError, match="twice"):
         UuidIndex.from_tree(tree)
+
+
+def test_a_pickled_index_finds_its_keys_in_a_process_that_hashes_in_another_way(monkeypatch):
+    keys = key_array([bytes([number]) * 16 for number in range(50)])
+    index = UuidIndex(keys)
+    index.remove(keys[:10])
+    pickled = pickle.dumps(index)
+
+    monkeypatch.setattr(uuid_index, "_MULTIPLIERS", (3, 5, 7, 11))
+    found = pickle.loads(pickled)
+
+    assert found.rows(keys).tolist() == [*[-1] * 10, *range(10, 50)]
+    assert len(found) == 40
 
 
 def test_bytes_of_another_length_are_no_key():
