@@ -12,13 +12,20 @@ from typing import Any, Final, Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.impressions import FeedImpressions
 from app.shared.exceptions import ConfigurationError
 from training.evaluation.replay_job import FittedRanking, Progress, ReplayPlan, Result
 from training.evaluation.replay_tasks import SharedPlan, tasks_between
 from training.replay.replay_slices import NumberedEvents, ReplaySlice, SliceState
-from training.replay.slice_states import Authorship, engaged_posts, engagement_before, events_of_slice
+from training.replay.slice_states import (
+    Authorship,
+    count_past,
+    engaged_posts,
+    engagement_before,
+    events_of_slice,
+)
 
 MAX_EVENTS_PER_PART: Final = 250_000
 """Of an average part: the steps before the replay hold one part in memory."""
@@ -95,13 +102,14 @@ class SlicedReplay:
             )
         self._plan, self._cluster = plan, cluster
         self._n_tasks = tasks_per_slot * cluster.parallelism
-        n_events = len(plan.replay.dataset.events)
-        self._n_parts = max(2 * cluster.parallelism, -(-n_events // MAX_EVENTS_PER_PART))
+        self._n_parts = n_parts_of(len(plan.replay.dataset.events), cluster.parallelism)
         self._shared = cluster.share(SharedPlan.of(plan))
         self._impressions, self._from = FeedImpressions(), -np.inf
         self._steps = cluster.share(PreparationSteps(Authorship.of(plan.replay), self._n_parts))
+        steps = self._steps
         events = cluster.distribute(self._events_by_user())
-        self._by_user, self._by_author = counted_parts(events, self._steps)
+        self._by_user = events.flat_map(lambda part: [steps.value.counted(part.key, *part.value)]).kept()
+        self._by_author = regrouped_by_author(self._by_user, steps)
 
     def _events_by_user(self) -> Iterator[Part]:
         events = self._plan.replay.dataset.events
@@ -145,6 +153,10 @@ class PreparationSteps:
     authorship: Authorship
     n_parts: int
 
+    def counted(self, key: int, events: EventColumns, numbers: NDArray[np.int64]) -> Part:
+        """All events of a part of the users, in order of their numbers in the log, with those that count."""
+        return Part("events", key, -1, self.authorship.count(events, numbers))
+
     def by_author(self, events: NumberedEvents) -> Iterator[Part]:
         """The events of each part of the authors."""
         part_of = self.authorship.parts_by_author(events.columns.post, self.n_parts)
@@ -173,29 +185,30 @@ class PreparationSteps:
             [posts[number] for number in order],
         )
         for number, one in zip(order, before, strict=True):
-            yield Part("engagement", -1, number, (one.totals, one.uncapped))
+            yield Part("engagement", -1, number, (one.totals, one.uncapped, one.newest))
             part_of = one.neighbours % self.n_parts
             for part in np.unique(part_of).tolist():
                 yield Part("neighbours", part, number, one.neighbours[part_of == part])
 
     def events(self, parts: Sequence[Part], slices: Sequence[ReplaySlice]) -> Iterator[Part]:
-        """The events that each slice needs of a part of the users."""
+        """The events that each slice needs of a part of the users, and how many events its neighbours had before it."""
         neighbours = _by_slice([part for part in parts if part.kind == "neighbours"], len(slices))
         for part in parts:
             if part.kind == "events":
                 for number, one in enumerate(slices):
                     needed = events_of_slice(part.value, one, neighbours[number])
                     yield Part("events", number, number, needed)
+                    counts = count_past(part.value, one, neighbours[number])
+                    yield Part("neighbours", number, number, (neighbours[number], counts))
 
 
-def counted_parts(events: Parts, steps: Shared) -> tuple[Parts, Parts]:
-    """The counted events by part of the users, and the same by part of the authors.
+def n_parts_of(n_events: int, parallelism: int) -> int:
+    """The number of parts of a log: each process gets two, and their average length is bounded."""
+    return max(2 * parallelism, -(-n_events // MAX_EVENTS_PER_PART))
 
-    The parts of `events` hold all events of their users, in order, as (EventColumns, numbers).
-    """
 
-    def count(part: Part) -> Iterator[Part]:
-        yield Part("events", part.key, -1, steps.value.authorship.count(*part.value))
+def regrouped_by_author(by_user: Parts, steps: Shared) -> Parts:
+    """The counted events of the parts of the users, by part of the authors."""
 
     def by_author(part: Part) -> Iterable[Part]:
         found: Iterable[Part] = steps.value.by_author(part.value)
@@ -204,8 +217,7 @@ def counted_parts(events: Parts, steps: Shared) -> tuple[Parts, Parts]:
     def merged(parts: Sequence[Part]) -> Iterator[Part]:
         yield Part("events", parts[0].key, -1, NumberedEvents.merge([part.value for part in parts]))
 
-    by_user = events.flat_map(count).kept()
-    return by_user, by_user.flat_map(by_author).flat_map_groups(merged).kept()
+    return by_user.flat_map(by_author).flat_map_groups(merged).kept()
 
 
 def slice_inputs(by_user: Parts, by_author: Parts, steps: Shared, slices: Shared) -> Parts:
@@ -231,11 +243,17 @@ def slice_inputs(by_user: Parts, by_author: Parts, steps: Shared, slices: Shared
 
 def state_of(parts: Sequence[Part]) -> SliceState:
     """The state of a slice from all of its parts."""
-    totals = [part.value for part in parts if part.kind == "engagement"]
+    totals, uncapped, on_posts = zip(
+        *(part.value for part in parts if part.kind == "engagement"), strict=True
+    )
+    of_users = [part.value for part in parts if part.kind == "events"]
+    neighbours, counts = zip(*(part.value for part in parts if part.kind == "neighbours"), strict=True)
     return SliceState(
-        NumberedEvents.merge([part.value for part in parts if part.kind == "events"]),
-        EngagementTotals.concatenate([capped for capped, _ in totals]),
-        EngagementTotals.concatenate([uncapped for _, uncapped in totals]),
+        NumberedEvents.merge([*of_users, *on_posts]),
+        EngagementTotals.concatenate(totals),
+        EngagementTotals.concatenate(uncapped),
+        np.concatenate(neighbours),
+        np.concatenate(counts),
     )
 
 

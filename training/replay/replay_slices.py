@@ -36,13 +36,14 @@ class NumberedEvents:
 
     @classmethod
     def merge(cls, parts: Sequence["NumberedEvents"]) -> "NumberedEvents":
-        """The events of all parts, at least one, in order of their numbers. No event is in two parts."""
+        """The events of all parts, at least one, in order of their numbers; one that is in several parts, once."""
         events = cls(
             EventColumns.concatenate([part.columns for part in parts]),
             np.concatenate([part.numbers for part in parts]),
             np.concatenate([part.counted for part in parts]),
         )
-        return events[np.argsort(events.numbers)]
+        _, first = np.unique(events.numbers, return_index=True)
+        return events[first]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,16 +69,30 @@ class ReplaySlice:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SliceState:
-    """The part of a feed that a slice needs.
+    """The part of a feed that a slice needs. Its size does not depend on the length of the log before it.
 
-    events    the past of its users and of the users who can be their neighbours, and all events of its time
-    totals    the engagement before its start, with rows of the dataset
-    uncapped  the same if every event counts
+    events             the past of its users, the newest past that rankings read of other users and of posts, and all
+                       events of its time
+    totals             the engagement before its start, with rows of the dataset
+    uncapped           the same if every event counts
+    neighbours         rows of the users who can be neighbours of its users
+    neighbours_events  how many counted events each of them had before its start
     """
 
     events: NumberedEvents
     totals: EngagementTotals
     uncapped: EngagementTotals
+    neighbours: NDArray[np.intp]
+    neighbours_events: NDArray[np.int64]
+
+    def omitted(self, start: float, n_users: int) -> NDArray[np.int64]:
+        """(n_users,) how many counted events of each neighbour before `start` (seconds) are not in `events`."""
+        events = self.events
+        is_past = events.counted & (events.columns.time < start)
+        held = np.bincount(events.columns.user[is_past], minlength=n_users)
+        omitted = np.zeros(n_users, np.int64)
+        omitted[self.neighbours] = self.neighbours_events - held[self.neighbours]
+        return omitted
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -118,7 +133,14 @@ class SlicedFeed:
         # Of the uncapped past, the reference rankers read the lists of the users of requests only.
         listed = np.isin(events.columns.user, one.users) | (events.columns.time >= one.start)
         start = ReplayStart(
-            TimelineStart(one.start, self.exists_since, self.appears, events.counted, state.totals),
+            TimelineStart(
+                one.start,
+                self.exists_since,
+                self.appears,
+                events.counted,
+                state.totals,
+                state.omitted(one.start, len(self.dataset.users)),
+            ),
             TimelineStart(one.start, self.exists_since, self.appears, listed, state.uncapped),
             len(self.dataset.pages) > 0,
             one.largest_rows,

@@ -7,7 +7,7 @@ Counters take the events of a row in order of time, as those of a whole feed do:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,13 @@ from app.domain.feed.dataset import EventColumns
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import CountingRule, counted_events
 from app.domain.feed.ragged import cumulative_count
+from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
-from app.domain.ranking.neighbourhood import MAX_USERS_PER_POST
+from app.domain.feed.timeline import EVENTS_PER_STEP
+from app.domain.ranking.neighbourhood import MAX_EVENTS_PER_NEIGHBOUR, MAX_USERS_PER_POST
 from app.infrastructure.ml.collaborative_filter import MAX_COMPARED_EVENTS
 from training.replay.replay import Replay
 from training.replay.replay_slices import NumberedEvents, ReplaySlice, seconds_read
-
-_NO_USERS: Final = np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,7 +47,8 @@ class Authorship:
 
     def count(self, columns: EventColumns, numbers: NDArray[np.int64]) -> NumberedEvents:
         """All events of some users, in order of their numbers, with those that count."""
-        return NumberedEvents(columns, numbers, counted_events(self.counting, columns, self.author))
+        a_view = columns[:]  # the times that counting reads are not kept with the events
+        return NumberedEvents(columns, numbers, counted_events(self.counting, a_view, self.author))
 
     def parts_by_author(self, posts: NDArray[np.int32], n_parts: int) -> NDArray[np.intp]:
         """(n,) the part of each post: that of its author, or its own if the author is unknown."""
@@ -63,39 +64,57 @@ def engaged_posts(events: NumberedEvents, one: ReplaySlice) -> NDArray[np.int32]
     columns, times = events.columns, events.columns.time
     of_users = np.flatnonzero(events.counted & np.isin(columns.user, one.users) & (times < one.stop))
     past = of_users[times[of_users] < one.start]
-    age = cumulative_count(columns.user[past][::-1])[::-1]  # how many events of the user are newer
+    newest = past[_are_newest(columns.user[past], MAX_COMPARED_EVENTS)]
     coming = of_users[len(past) :]
-    posts: NDArray[np.int32] = np.unique(
-        columns.post[np.concatenate([past[age < MAX_COMPARED_EVENTS], coming])]
-    )
+    posts: NDArray[np.int32] = np.unique(columns.post[np.concatenate([newest, coming])])
     return posts
 
 
 def events_of_slice(
     events: NumberedEvents, one: ReplaySlice, neighbours: NDArray[np.integer[Any]]
 ) -> NumberedEvents:
-    """Those of `events` that a slice needs. `neighbours` are the users who can be neighbours of its users."""
+    """Those of `events` that a slice needs. `neighbours` are the users who can be neighbours of its users.
+
+    `events` has all events of some users. Of other users than those of the slice, rankings read the newest ones only.
+    """
     columns, times = events.columns, events.columns.time
     of_users = np.isin(columns.user, one.users) & (times < seconds_read(one))
     needed = (times >= one.start) & (times < one.stop)
     if one.needs_whole_past:
         needed |= times < one.start
     else:
-        is_listed = np.isin(columns.user, one.listed) | np.isin(columns.user, neighbours)
-        is_compared = events.numbers >= one.compared_from
-        needed |= (times < one.start) & events.counted & (is_listed | is_compared)
+        past = np.flatnonzero(events.counted & (times < one.start))
+        of_others = past[np.isin(columns.user[past], np.union1d(one.listed, neighbours))]
+        needed[of_others[_are_newest(columns.user[of_others], MAX_EVENTS_PER_NEIGHBOUR)]] = True
+        needed[past[events.numbers[past] >= one.compared_from]] = True
     return events[np.flatnonzero(needed | of_users)]
+
+
+def count_past(
+    events: NumberedEvents, one: ReplaySlice, users: NDArray[np.integer[Any]]
+) -> NDArray[np.int64]:
+    """(n_users,) how many of `events` before a slice count, by user of the ascending `users`."""
+    past = events.columns.user[events.counted & (events.columns.time < one.start)]
+    return np.bincount(np.searchsorted(users, past[np.isin(past, users)]), minlength=len(users))
+
+
+def _are_newest(rows: NDArray[np.integer[Any]], limit: int) -> NDArray[np.bool_]:
+    """(n,) true for the last `limit` entries of each value of `rows`."""
+    is_newest: NDArray[np.bool_] = cumulative_count(rows[::-1])[::-1] < limit
+    return is_newest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class EngagementBefore:
     """The engagement before a slice, in one part of the feed, with rows of the dataset.
 
-    neighbours  users of the newest events on each post, as far as ranking reads them, at any time of the slice
+    newest      the newest counted events on each post, as far as ranking reads them
+    neighbours  the users of these at any time of the slice, ascending
     """
 
     totals: EngagementTotals
     uncapped: EngagementTotals
+    newest: NumberedEvents
     neighbours: NDArray[np.intp]
 
 
@@ -116,7 +135,9 @@ def engagement_before(
         totals, uncapped = (
             EngagementTotals.of(state).with_rows(part.posts, part.users) for state in part.states
         )
-        yield EngagementBefore(totals, uncapped, part.newest_users(some, one.stop))
+        newest = part.newest_events(some)
+        neighbours = np.union1d(newest.columns.user, part.coming_users(some, one.stop)).astype(np.intp)
+        yield EngagementBefore(totals, uncapped, newest, neighbours)
 
 
 class _Part:
@@ -134,7 +155,7 @@ class _Part:
             columns.time_us,
             columns.seq,
         )
-        self._counted, self._next = events.counted, 0
+        self._numbered, self._next = events, 0
         rows = np.where(author >= 0, np.searchsorted(self.users, author), -1)
         self.states = [
             _state(rows, authorship.accounts_created[self.users], counting)
@@ -144,22 +165,24 @@ class _Part:
     def advance(self, until: float) -> None:
         """Count the events strictly before `until` seconds."""
         end = max(self._next, int(np.searchsorted(self._events.time, until)))
-        these = slice(self._next, end)
-        for state in self.states:
-            counted = self._counted[these] if state.counting else np.ones(end - self._next, np.bool_)
-            state.record(self._events[these], counted)
+        for these in slices(range(self._next, end), EVENTS_PER_STEP):
+            step = slice(these[0], these[-1] + 1)
+            for state in self.states:
+                counted = self._numbered.counted[step] if state.counting else np.ones(len(these), np.bool_)
+                state.count(self._events[step], counted)
         self._next = end
 
-    def newest_users(self, posts: NDArray[np.int32], until: float) -> NDArray[np.intp]:
-        """The users of the newest events on `posts`, and of all events on them from now to `until` seconds."""
-        if not len(self.posts):
-            return _NO_USERS
-        local = np.flatnonzero(np.isin(self.posts, posts))
-        _, (users,) = self.states[0].users_by_post.gather(local, MAX_USERS_PER_POST, columns=(0,))
-        coming = self._events[slice(self._next, int(np.searchsorted(self._events.time, until)))]
-        users = np.concatenate([users, coming.user[np.isin(coming.post, local)]])
-        found: NDArray[np.intp] = self.users[np.unique(users)].astype(np.intp)
-        return found
+    def newest_events(self, posts: NDArray[np.int32]) -> NumberedEvents:
+        """The newest counted events so far on each of `posts`, as many as rankings read."""
+        past = np.flatnonzero(self._numbered.counted[: self._next])
+        past = past[np.isin(self.posts, posts)[self._events.post[past]]]
+        return self._numbered[past[_are_newest(self._events.post[past], MAX_USERS_PER_POST)]]
+
+    def coming_users(self, posts: NDArray[np.int32], until: float) -> NDArray[np.int32]:
+        """The users of all events on `posts` from now to `until` seconds."""
+        coming = slice(self._next, int(np.searchsorted(self._events.time, until)))
+        columns, is_among = self._numbered.columns[coming], np.isin(self.posts, posts)
+        return columns.user[is_among[self._events.post[coming]]]
 
 
 def _state(

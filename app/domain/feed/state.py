@@ -126,6 +126,8 @@ class FeedState:
         self.earlier_events = RaggedArray(
             np.int32, np.uint8
         )  # by user, of the events before these: post, kind
+        # by user: counted events that no list has, in a slice of a replay; None: the lists have all
+        self.omitted_events: NDArray[np.int64] | None = None
         # by post: user, time, kind
         self.users_by_post = RaggedArray(
             np.int32, np.float64, np.uint8, longest=longest(limits.users_per_post)
@@ -423,11 +425,12 @@ class FeedState:
 
     def event_counts(self, users: NDArray[np.intp]) -> NDArray[np.int64]:
         """(n_users,) how many events of each of `users` count."""
-        return self.events_by_user.lengths(users) + self.earlier_events.lengths(users)
+        counts = self.events_by_user.lengths(users) + self.earlier_events.lengths(users)
+        return counts if self.omitted_events is None else counts + self.omitted_events[users]
 
     def event_count(self, user: int) -> int:
         """How many events of a user row count."""
-        return self.events_by_user.length(user) + self.earlier_events.length(user)
+        return self.event_counts(np.array([user])).item()
 
     def newly_counted(self, events: EventColumns, known: ReceivedEvents | None = None) -> NDArray[np.bool_]:
         """(n_events,) true for the events that count after those of this state (see `newly_counted_events`)."""

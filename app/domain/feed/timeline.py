@@ -22,7 +22,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.user_settings import user_settings
 from app.domain.feed.uuid_index import uuid_texts
 
-_EVENTS_PER_STEP = 100_000
+EVENTS_PER_STEP = 100_000
 _USERS_PER_STEP = 50_000
 Project = Callable[[NDArray[np.float16]], NDArray[np.float16]]
 """Embeddings (n, d) to (n, k) projected ones."""
@@ -39,6 +39,7 @@ class TimelineStart:
     appears       (n_users,) as `FeedTimeline.appears` of the whole feed
     counted       (n_events,) true for the events of the dataset that count; no list needs the others
     totals        of all events before `time`, with rows of the dataset
+    omitted       (n_users,) how many counted events of each user before `time` the dataset lacks; None: not needed
 
     The lists by user and by post have the dataset's events only.
     """
@@ -48,6 +49,7 @@ class TimelineStart:
     appears: NDArray[np.float64]
     counted: NDArray[np.bool_]
     totals: EngagementTotals
+    omitted: NDArray[np.int64] | None = None
 
 
 class FeedTimeline:
@@ -132,7 +134,11 @@ class FeedTimeline:
         """Apply everything strictly before a start."""
         past = int(np.searchsorted(self.events.time, start.time))
         self._apply_entities(start.time)
-        self.state.append_to_lists(self.events[np.flatnonzero(self.counted[:past])])
+        for these in slices(range(past), EVENTS_PER_STEP):  # the lists stay short
+            step = slice(these[0], these[-1] + 1)
+            self.state.append_to_lists(self.events[step][np.flatnonzero(self.counted[step])])
+        if start.omitted is not None:
+            self.state.omitted_events = start.omitted[self._user_order]
         self._events = past
         start.totals.with_rows(self.post_row, self.user_row).apply_to(self.state)
         self.advance(start.time)
@@ -142,7 +148,7 @@ class FeedTimeline:
         self._apply_entities(until)
         if self._events < len(self.events):
             events = int(np.searchsorted(self.events.time, until))
-            for these in slices(range(self._events, events), _EVENTS_PER_STEP):  # the lists stay short
+            for these in slices(range(self._events, events), EVENTS_PER_STEP):  # the lists stay short
                 self._record(these[0], these[-1] + 1)
             self._events = max(self._events, events)
         if not self._is_reference:
@@ -179,7 +185,7 @@ class FeedTimeline:
     def _apply_all_events(self) -> None:
         """Apply the events of a state without any: its lists take their room once, because they do not grow."""
         self._apply_entities(np.inf)
-        for these in slices(range(len(self.events)), _EVENTS_PER_STEP):
+        for these in slices(range(len(self.events)), EVENTS_PER_STEP):
             step = slice(these[0], these[-1] + 1)
             self.state.count(self.events[step], self.counted[step])
         fill_lists(self.state, self.events, self.counted)

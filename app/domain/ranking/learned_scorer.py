@@ -13,8 +13,6 @@ from app.domain.ranking.choice_model import ChoiceModel
 from app.domain.services.ranking_context import RankingContext
 from app.domain.services.scorer_interface import CLAIMED_KINDS, Grounds, Rows, Scored
 
-_MAX_POSTS_PER_NEIGHBOUR = 50  # newest posts of each neighbour that explanations count
-
 
 class LearnedScorer:
     """Scores posts by exp(utility - largest utility), with the utilities of a `ChoiceModel`."""
@@ -97,7 +95,8 @@ class LearnedScorer:
 def neighbours_with(context: RankingContext, rows: Rows) -> list[int]:
     """How many of the user's nearest users engaged with each post; an anonymous count."""
     users, _ = neighbourhood.neighbours(context)
-    owner, (posts,) = context.state.events_by_user.gather(users, _MAX_POSTS_PER_NEIGHBOUR, columns=(0,))
+    newest = neighbourhood.MAX_EVENTS_PER_NEIGHBOUR
+    owner, (posts,) = context.state.events_by_user.gather(users, newest, columns=(0,))
     distinct_posts = np.unique(np.stack([posts.astype(np.intp), owner]), axis=1)[0]
     sums = GroupSums(distinct_posts, np.ones((1, len(distinct_posts))), context.state.n_posts)
     counts: list[int] = sums.for_rows(rows)[0].astype(int).tolist()

@@ -10,6 +10,7 @@ from app.domain.services.ranking_context import RankingContext
 _MAX_OWN_POSTS = 50  # newest posts of the user
 MAX_USERS_PER_POST = 80  # newest users of each of these posts
 _MAX_NEIGHBOURS = 80
+MAX_EVENTS_PER_NEIGHBOUR = 50  # newest events of another user that rankings and explanations read
 _MAX_POSTS_PER_NEIGHBOUR = 30  # newest posts of each neighbour
 _HALF_LIFE = 30 * DAY  # of the weight of an event, seconds
 _MAX_PER_TRANSITION = (
