@@ -1,9 +1,8 @@
-"""Parts of a sliced replay as rows of a Spark data frame, each with its value as bytes."""
+"""Parts of a sliced replay as rows of a Spark data frame."""
 
-import pickle
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pyarrow as pa
 from pyspark import StorageLevel
@@ -11,16 +10,19 @@ from pyspark.sql import DataFrame, SparkSession
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from training.evaluation.sliced_replay import Part
-
-_SCHEMA: Final = "kind string, key bigint, slice bigint, value binary"
-_ARROW_SCHEMA: Final = pa.schema(
-    [("kind", pa.large_string()), ("key", pa.int64()), ("slice", pa.int64()), ("value", pa.large_binary())]
+from training.spark.part_rows import (
+    ROW_SCHEMA,
+    batches_of,
+    parts_of,
+    rows_of,
+    rows_of_batches,
+    table_of,
 )
 
 
 @dataclass(frozen=True, slots=True)
 class SparkParts:
-    """A data frame with one row for each part."""
+    """A data frame with the rows of parts (see `part_rows`). All rows of a part are in one partition."""
 
     frame: DataFrame
 
@@ -29,21 +31,20 @@ class SparkParts:
 
         def of_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
             with threadpool_limits(limits=1):
-                for batch in batches:
-                    for part in _parts(batch):
-                        yield from map(_batch, function(part))
+                for part in parts_of(rows_of_batches(batches)):
+                    yield from batches_of(function(part))
 
-        return SparkParts(self.frame.mapInArrow(of_batches, _SCHEMA))
+        return SparkParts(self.frame.mapInArrow(of_batches, ROW_SCHEMA))
 
     def flat_map_groups(self, function: Callable[[Sequence[Part]], Iterable[Part]]) -> "SparkParts":
         """What `function` returns for all parts with the same key."""
 
         def of_group(group: pa.Table) -> pa.Table:
-            parts = [part for batch in group.to_batches() for part in _parts(batch)]
+            parts = list(parts_of(rows_of_batches(group.to_batches())))
             with threadpool_limits(limits=1):
-                return pa.Table.from_batches([_batch(part) for part in function(parts)], _ARROW_SCHEMA)
+                return table_of(function(parts))
 
-        return SparkParts(self.frame.groupBy("key").applyInArrow(of_group, _SCHEMA))
+        return SparkParts(self.frame.groupBy("key").applyInArrow(of_group, ROW_SCHEMA))
 
     def union(self, others: "SparkParts") -> "SparkParts":
         """These parts and others."""
@@ -55,10 +56,7 @@ class SparkParts:
 
     def collect(self) -> list[Part]:
         """All parts, in the driver."""
-        return [
-            Part(row.kind, row.key, row.slice, pickle.loads(row.value))  # noqa: S301  (an executor of ours made it)
-            for row in self.frame.collect()
-        ]
+        return list(parts_of(self.frame.collect()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,33 +72,10 @@ class SparkCluster:
 
     def distribute(self, parts: Iterator[Part]) -> SparkParts:
         """Parts that come from the driver."""
-        rows = [(part.kind, part.key, part.slice, _bytes(part)) for part in parts]
-        spread = self.session.sparkContext.parallelize(rows, len(rows))
-        return SparkParts(self.session.createDataFrame(spread, _SCHEMA))
+        rows = [rows_of(part) for part in parts]
+        spread = self.session.sparkContext.parallelize(rows, len(rows)).flatMap(list)  # a part stays together
+        return SparkParts(self.session.createDataFrame(spread, ROW_SCHEMA))
 
     def share(self, value: Any) -> Any:
         """Send a value to every executor that reads it."""
         return self.session.sparkContext.broadcast(value)
-
-
-def _parts(batch: pa.RecordBatch) -> Iterator[Part]:
-    columns = [batch.column(name) for name in _ARROW_SCHEMA.names]
-    for kind, key, of_slice, value in zip(*columns, strict=True):
-        loaded = pickle.loads(value.as_buffer())  # noqa: S301  (this program made it)
-        yield Part(kind.as_py(), key.as_py(), of_slice.as_py(), loaded)
-
-
-def _batch(part: Part) -> pa.RecordBatch:
-    return pa.RecordBatch.from_arrays(
-        [
-            pa.array([value], column.type)
-            for value, column in zip(
-                (part.kind, part.key, part.slice, _bytes(part)), _ARROW_SCHEMA, strict=True
-            )
-        ],
-        schema=_ARROW_SCHEMA,
-    )
-
-
-def _bytes(part: Part) -> bytes:
-    return pickle.dumps(part.value, pickle.HIGHEST_PROTOCOL)
