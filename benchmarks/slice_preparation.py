@@ -17,30 +17,39 @@ from app.domain.feed.dataset import EventColumns, FeedDataset
 from app.domain.feed.time_units import DAY
 from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ranking.options import RankingOptions
-from app.infrastructure.config.settings import read_settings
 from data.log_export import entities
 from data.log_export.arrow_tables import TABLES, batches
 from data.log_export.manifest import Table, read_manifest
 from data.log_export.reader import event_columns, read_export
-from training.evaluation.sliced_replay import Part, PreparationSteps, counted_parts, slice_inputs, state_of
+from training.evaluation.sliced_replay import (
+    Cluster,
+    Part,
+    PreparationSteps,
+    n_parts_of,
+    regrouped_by_author,
+    slice_inputs,
+    state_of,
+)
 from training.preprocess import MAX_COMPARED_INTERACTIONS
 from training.replay.replay import Replay
-from training.replay.replay_slices import NumberedEvents, ReplaySlice, SlicedFeed
+from training.replay.replay_slices import ReplaySlice, SlicedFeed
 from training.replay.slice_states import Authorship
 
 _TARGETS: Final = frozenset(map(INTERACTION_TYPES.index, ("like", "comment", "share")))
 _FOREVER_DAYS: Final = 1e5
+_BLOCK: Final = 65_536  # numbers of events
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Catalogue:
-    """The tables of an export, and the start of its last day in seconds."""
+    """The tables of an export, the start of its last day in seconds, and the largest number of an event."""
 
     folder: Path
     dataset: FeedDataset
     users: UuidIndex
     posts: UuidIndex
     start: float
+    last_number: int
 
     @classmethod
     def read(cls, folder: Path) -> "Catalogue":
@@ -64,15 +73,18 @@ class Catalogue:
             users,
             UuidIndex(posts.key),
             newest // DAY * DAY,
+            manifest.last_seq,
         )
 
     def read_file(self, part: Part, n_parts: int) -> Iterator[Part]:
         """The events of one file, by part of the users."""
         for batch in batches(self.folder, part.value):
             events = event_columns(batch, self.users, self.posts)
-            for of_users in range(n_parts):
-                rows = np.flatnonzero(events.user % n_parts == of_users)
-                yield Part("chunk", of_users, -1, events[rows])
+            part_of = events.user % n_parts
+            order = np.argsort(part_of, kind="stable")
+            keys, first = np.unique(part_of[order], return_index=True)
+            for key, rows in zip(keys.tolist(), np.split(order, first[1:]), strict=True):
+                yield Part("chunk", key, -1, events[rows])
 
     def sliced_feed(self, appears: NDArray[np.float64], exists_since: NDArray[np.float64]) -> SlicedFeed:
         return SlicedFeed(
@@ -83,81 +95,88 @@ class Catalogue:
         return np.sort(np.random.default_rng(1).choice(len(self.dataset.users), count, replace=False))
 
 
-def _merged(parts: Sequence[Part]) -> Iterator[Part]:
-    """All events of a part of the users, in order, with their numbers in the log."""
-    events = EventColumns.concatenate([part.value for part in parts])
-    events = events[np.lexsort((events.seq, events.time_us))]
-    yield Part("events", parts[0].key, -1, (events, events.seq))
+def _first_of_users(part: Part, start: float) -> Part:
+    """The first event of each user of a part, and how many events of each block of numbers count before a time."""
+    events, columns = part.value, part.value.columns
+    users, first = np.unique(columns.user, return_index=True)
+    counted = events.numbers[events.counted & (columns.time < start)]
+    return Part("users", part.key, -1, (users, columns.time[first], np.bincount(counted // _BLOCK)))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Facts:
-    """Of a part of the users: their first events, those of posts, and the newest counted events before the slice."""
-
-    first_of_user: NDArray[np.float64]
-    first_of_post: NDArray[np.float64]
-    compared: NDArray[np.int64]
-
-    @classmethod
-    def of(cls, events: NumberedEvents, catalogue: Catalogue) -> "_Facts":
-        columns, dataset = events.columns, catalogue.dataset
-        first_of_user = np.full(len(dataset.users), np.inf)
-        first_of_post = np.full(len(dataset.posts), np.inf)
-        np.minimum.at(first_of_user, columns.user, columns.time)
-        np.minimum.at(first_of_post, columns.post, columns.time)
-        before = events.counted & (columns.time < catalogue.start)
-        return cls(first_of_user, first_of_post, events.numbers[before][-MAX_COMPARED_INTERACTIONS:])
+def _first_of_posts(part: Part) -> Part:
+    """The first event of each post of a part of the authors."""
+    columns = part.value.columns
+    posts, first = np.unique(columns.post, return_index=True)
+    return Part("posts", part.key, -1, (posts, columns.time[first]))
 
 
-def find_on_spark(catalogue: Catalogue, users: NDArray[np.intp], n_parts: int) -> dict[str, Any]:
-    from training.spark.spark_cluster import SparkCluster
-    from training.spark.spark_engine import spark_session
+def _compared_from(counts: NDArray[np.int64]) -> int:
+    """The start of the last block from which on enough events count for a neighbour matrix."""
+    from_end = np.cumsum(counts[::-1])
+    blocks = int(np.searchsorted(from_end, MAX_COMPARED_INTERACTIONS)) + 1
+    return max(len(counts) - blocks, 0) * _BLOCK
 
+
+def find_on_cluster(
+    catalogue: Catalogue, users: NDArray[np.intp], cluster: Cluster, n_parts: int | None = None
+) -> dict[str, Any]:
+    """The neighbours of users, found by executors. The log is split into `n_parts`, by default as a replay does."""
     seconds: dict[str, float] = {}
     dataset = catalogue.dataset
-    with spark_session(read_settings().spark_master) as session:
-        cluster = SparkCluster(session)
-        started = time.perf_counter()
-        files = read_manifest(catalogue.folder).interactions
-        created = np.where(np.isnan(dataset.users.created), -np.inf, dataset.users.created)
-        authorship = Authorship(dataset.posts.author, created, RankingOptions().counting)
-        shared, tables = cluster.share(PreparationSteps(authorship, n_parts)), cluster.share(catalogue)
-        read = cluster.distribute(Part("file", number, -1, file) for number, file in enumerate(files))
-        events = read.flat_map(lambda part: tables.value.read_file(part, n_parts)).flat_map_groups(_merged)
-        by_user, by_author = counted_parts(events, shared)
+    started = time.perf_counter()
+    files = read_manifest(catalogue.folder).interactions
+    n_parts = n_parts or n_parts_of(sum(file.rows for file in files), cluster.parallelism)
+    created = np.where(np.isnan(dataset.users.created), -np.inf, dataset.users.created)
+    authorship = Authorship(dataset.posts.author, created, RankingOptions().counting)
+    shared, tables = cluster.share(PreparationSteps(authorship, n_parts)), cluster.share(catalogue)
 
-        def facts(part: Part) -> Iterator[Part]:
-            yield Part("facts", part.key, -1, _Facts.of(part.value, tables.value))
+    def counted(parts: Sequence[Part]) -> Iterator[Part]:
+        events = EventColumns.concatenate([part.value for part in parts])
+        events.sort_in_place()
+        yield shared.value.counted(parts[0].key, events, events.seq)
 
-        first_of_user, first_of_post = (
-            np.full(len(dataset.users), np.inf),
-            np.full(len(dataset.posts), np.inf),
-        )
-        compared = np.empty(0, np.int64)
-        for part in by_user.flat_map(facts).collect():
-            np.minimum(first_of_user, part.value.first_of_user, out=first_of_user)
-            np.minimum(first_of_post, part.value.first_of_post, out=first_of_post)
-            compared = np.sort(np.concatenate([compared, part.value.compared]))[-MAX_COMPARED_INTERACTIONS:]
-        seconds["read and count"] = time.perf_counter() - started
-        started = time.perf_counter()
-        exists_since = np.fmin(dataset.posts.created, first_of_post)
-        appears = first_of_user
-        np.minimum.at(appears, dataset.posts.author, exists_since)
-        for side in (dataset.follows.follower, dataset.follows.followee):
-            np.minimum.at(appears, side, dataset.follows.since)
-        one = _slice(catalogue, users, int(compared[0]))
-        slices = cluster.share([one])
-        feed = cluster.share(catalogue.sliced_feed(appears, exists_since))
+    read = cluster.distribute(Part("file", number, -1, file) for number, file in enumerate(files))
+    chunks = read.flat_map(lambda part: tables.value.read_file(part, n_parts))
+    by_user = chunks.flat_map_groups(counted).kept()
+    by_author = regrouped_by_author(by_user, shared)
 
-        def find(parts: Sequence[Part]) -> Iterator[Part]:
-            state = state_of(parts)
-            replay = feed.value.replay(slices.value[0], state)
-            found = _neighbours(replay, slices.value[0].users)
-            yield Part("found", 0, 0, (found, len(state.events), _peak_mib()))
+    def of_users(part: Part) -> Iterator[Part]:
+        yield _first_of_users(part, tables.value.start)
 
-        (result,) = slice_inputs(by_user, by_author, shared, slices).flat_map_groups(find).collect()
-        neighbours, n_events, executor_mib = result.value
-        seconds["prepare and find neighbours"] = time.perf_counter() - started
+    def of_posts(part: Part) -> Iterator[Part]:
+        yield _first_of_posts(part)
+
+    appears = np.full(len(dataset.users), np.inf)
+    first_of_post = np.full(len(dataset.posts), np.inf)
+    counts = np.zeros(catalogue.last_number // _BLOCK + 1, np.int64)
+    for part in by_user.flat_map(of_users).collect():
+        found, times, of_blocks = part.value
+        appears[found] = times
+        counts[: len(of_blocks)] += of_blocks
+    seconds["read and count"] = time.perf_counter() - started
+    started = time.perf_counter()
+    for part in by_author.flat_map(of_posts).collect():
+        found, times = part.value
+        first_of_post[found] = times
+    seconds["group by author"] = time.perf_counter() - started
+    started = time.perf_counter()
+    exists_since = np.fmin(dataset.posts.created, first_of_post)
+    np.minimum.at(appears, dataset.posts.author, exists_since)
+    for side in (dataset.follows.follower, dataset.follows.followee):
+        np.minimum.at(appears, side, dataset.follows.since)
+    one = _slice(catalogue, users, _compared_from(counts))
+    slices = cluster.share([one])
+    feed = cluster.share(catalogue.sliced_feed(appears, exists_since))
+
+    def find(parts: Sequence[Part]) -> Iterator[Part]:
+        state = state_of(parts)
+        replay = feed.value.replay(slices.value[0], state)
+        found = _neighbours(replay, slices.value[0].users)
+        yield Part("found", 0, 0, (found, len(state.events), _peak_mib()))
+
+    (result,) = slice_inputs(by_user, by_author, shared, slices).flat_map_groups(find).collect()
+    neighbours, n_events, executor_mib = result.value
+    seconds["prepare and find neighbours"] = time.perf_counter() - started
     return {
         "events of the slice": n_events,
         "peak MiB of the executor's Python": executor_mib,
@@ -166,6 +185,7 @@ def find_on_spark(catalogue: Catalogue, users: NDArray[np.intp], n_parts: int) -
 
 
 def find_locally(catalogue: Catalogue, users: NDArray[np.intp]) -> dict[str, Any]:
+    """The same from the dataset of the export, in this process."""
     started = time.perf_counter()
     dataset = read_export(catalogue.folder, _FOREVER_DAYS).dataset
     replay = Replay(dataset, RankingOptions(), targets=_TARGETS, test_from=catalogue.start)

@@ -9,10 +9,14 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
+from app.infrastructure.config.settings import read_settings
 from app.shared.command_line import OneLineParser, whole_number
-from benchmarks.slice_preparation import Catalogue, find_locally, find_on_spark
+from benchmarks.slice_preparation import Catalogue, find_locally, find_on_cluster
 from data.command_line import run_command
 from training.command_line import export_folder
 from training.spark.requirements import check_requirements
@@ -28,10 +32,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(args: argparse.Namespace) -> None:
     catalogue = Catalogue.read(args.folder)
     users = catalogue.sampled_users(min(args.users, len(catalogue.dataset.users)))
-    if not args.local:
-        check_requirements()
-    result = find_locally(catalogue, users) if args.local else find_on_spark(catalogue, users, args.parts)
+    result = find_locally(catalogue, users) if args.local else _find_on_spark(catalogue, users, args.parts)
     print(json.dumps(result, indent=1))
+
+
+def _find_on_spark(catalogue: Catalogue, users: NDArray[np.intp], n_parts: int | None) -> dict[str, Any]:
+    check_requirements()
+    from training.spark.spark_cluster import SparkCluster
+    from training.spark.spark_engine import spark_session
+
+    with spark_session(read_settings().spark_master) as session:
+        return find_on_cluster(catalogue, users, SparkCluster(session), n_parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -45,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
         help="an export, such as of benchmarks.training",
     )
     parser.add_argument("--users", type=whole_number(1), default=500, help=f"users with a request {default}")
-    parser.add_argument("--parts", type=whole_number(1), default=32, help=f"parts of the users {default}")
+    parser.add_argument("--parts", type=whole_number(1), help="parts of the users (default: as a replay)")
     parser.add_argument("--local", action="store_true", help="in this process, without Spark")
     return parser
 
