@@ -131,8 +131,8 @@ def build_workers(
             feed, storage.feed_log, updater, intervals, stopping, live_posts, return_free_memory
         )
         reconciler = Reconciler(follower, intervals)
-        evictor = PostEvictor(updater, live_posts, stopping)
-        user_evictor = UserEvictor(updater, user_live_days * DAY)
+        evictor = PostEvictor(updater, live_posts, stopping, return_free_memory)
+        user_evictor = UserEvictor(updater, user_live_days * DAY, return_free_memory)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     experiment_reader = None

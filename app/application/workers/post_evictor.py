@@ -1,6 +1,7 @@
 """Takes posts out of memory that are no longer live."""
 
 import threading
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
@@ -35,12 +36,14 @@ Rows = NDArray[np.intp]
 class PostEvictor:
     """Keeps the number of posts in memory below 1.1 x that of the live posts (see LivePostLimits).
 
-    Requests and other changes go on between its steps. `stopping` ends its work.
+    Requests and other changes go on between its steps. `stopping` ends its work. `release_memory` is called after an
+    eviction, when lists have moved and their previous places are free.
     """
 
     updater: StateUpdater
     limits: LivePostLimits
     stopping: threading.Event = field(default_factory=threading.Event)
+    release_memory: Callable[[], None] = lambda: None
     _n_live: int = field(default=0, init=False)  # at the last look
     _may_lack_entries: bool = field(default=True, init=False)  # lists of the state
 
@@ -69,6 +72,7 @@ class PostEvictor:
         if len(evicted):
             self._free(state, evicted)
             self._may_lack_entries = True
+            self.release_memory()
         log.info("posts.evicted", posts=len(evicted), live=self._n_live)
 
     def _refill(self) -> None:

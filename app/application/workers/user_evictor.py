@@ -1,5 +1,6 @@
 """Takes the events of users out of memory who have been away for long."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -20,10 +21,14 @@ Rows = NDArray[np.intp]
 
 @dataclass(eq=False)
 class UserEvictor:
-    """Sends users away who did nothing for `idle_seconds`. Requests and other changes go on between its steps."""
+    """Sends users away who did nothing for `idle_seconds`. Requests and other changes go on between its steps.
+
+    `release_memory` is called afterwards.
+    """
 
     updater: StateUpdater
     idle_seconds: float
+    release_memory: Callable[[], None] = lambda: None
 
     def run(self) -> None:
         """Look for idle users. The database must be known, which has their events."""
@@ -43,6 +48,7 @@ class UserEvictor:
                 send_away(state, users, writing)
             sent += len(users)
         if sent:
+            self.release_memory()
             log.info("users.sent_away", users=sent)
 
     @staticmethod
