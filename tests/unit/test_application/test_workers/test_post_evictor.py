@@ -65,6 +65,22 @@ def names_in_memory(service: SmallService) -> set[str]:
     return {post.external_id for post in service.tables.posts.values() if post.id.bytes in known}
 
 
+def test_free_memory_is_returned_after_an_eviction_only():
+    service = a_service(12)
+    service.catch_up()
+    returned: list[int] = []
+    evictor = PostEvictor(
+        service.workers.updater,
+        NEWEST_FOUR,
+        release_memory=lambda: returned.append(len(names_in_memory(service))),
+    )
+
+    for _ in range(2):
+        evictor.run()
+
+    assert returned == [4]
+
+
 def test_posts_that_are_not_live_leave_memory_with_their_events():
     service = a_service(12)
     for post in ("p1", "p8", "p9"):

@@ -51,6 +51,19 @@ def test_the_events_of_an_idle_user_leave_memory_and_return_with_the_next_reques
     assert differences(service) == []
 
 
+def test_free_memory_is_returned_after_users_were_sent_away_only() -> None:
+    service = service_with_history()
+    returned: list[bool] = []
+    evictor = UserEvictor(
+        service.workers.updater, 90 * DAY, lambda: returned.append(is_away(service, "reader"))
+    )
+
+    for _ in range(2):
+        evictor.run()
+
+    assert returned == [True]
+
+
 def test_explanations_are_those_of_the_page_with_the_events_that_returned() -> None:
     for ask in ("post", "user"):
         service = service_with_history()
