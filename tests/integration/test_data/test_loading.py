@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,9 @@ from app.domain.ids import post_uuid, user_uuid
 from app.infrastructure.database.connection import create_feed_engine
 from app.infrastructure.database.impression_repository_impl import SqlImpressionRepository
 from data import import_feed, seed_database
+from data.generate_fake_data import DEMO
 from data.generate_fake_data import main as generate
+from data.synthetic.feed import FeedSize
 from tests.support.feed_writing import VIEW, write_rows
 
 DAY = 86_400
@@ -436,9 +439,16 @@ def test_tables_are_made_where_there_are_none(
     assert Database(empty_database_url).rows("SELECT count(*) FROM feed.user_interaction") == [(1,)]
 
 
+@pytest.mark.parametrize(
+    "size",
+    [replace(DEMO, users=75, posts=400, interactions=5000), pytest.param(DEMO, marks=pytest.mark.slow)],
+    ids=["small", "whole"],
+)
 def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
-    database: Database, capsys: pytest.CaptureFixture[str]
+    database: Database, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, size: FeedSize
 ) -> None:
+    monkeypatch.setattr(seed_database, "DEMO", size)
+
     assert seed_database.main([]) == 0
     before = database.everything()
     first = capsys.readouterr().out
@@ -446,11 +456,11 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     assert seed_database.main(["--if-empty"]) == 0
 
     users, posts, _, interactions = database.counts()
-    assert (users, posts, interactions) == (300, 1500, 20_000)
-    assert first.startswith("demo feed: added 300 users, 1,500 posts, ")
-    assert first.endswith("demo feed: 375 pictures added\n")
+    assert (users, posts, interactions) == (size.users, size.posts, size.interactions)
+    assert first.startswith(f"demo feed: added {size.users} users, {size.posts:,} posts, ")
+    assert first.endswith(f"demo feed: {size.posts // 4} pictures added\n")
     pictures = "SELECT count(*), min(position), max(position) FROM post_media"
-    assert database.rows(pictures) == [(375, 0, 0)]
+    assert database.rows(pictures) == [(size.posts // 4, 0, 0)]
     assert capsys.readouterr().out == "demo feed: nothing new\nthe database already contains a feed\n"
     assert database.everything() == before
     latest, future = database.rows(
@@ -462,7 +472,7 @@ def test_seeding_loads_a_demo_that_ends_now_and_a_second_time_changes_nothing(
     pages, counted, seen = database.rows(
         "SELECT (SELECT count(*) FROM impression), sum(shown)::bigint, sum(seen)::bigint FROM impression_count"
     )[0]
-    assert pages > 10_000
+    assert pages > size.interactions / 2
     assert counted > seen > pages
     author = database.rows("SELECT author_id FROM posts GROUP BY 1 ORDER BY count(*) DESC LIMIT 1")[0][0]
     posts_of_author = SqlImpressionRepository(create_feed_engine(database.url, connect_seconds=10)).reach(

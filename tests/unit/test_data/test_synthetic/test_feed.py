@@ -85,6 +85,10 @@ def test_json_and_parquet_hold_the_same_feed_and_every_row_keeps_the_schema(tmp_
     assert one.dataset.posts.created.tolist() == other.dataset.posts.created.tolist()
 
 
+def test_the_demo_has_300_users_1500_posts_and_20000_interactions() -> None:
+    assert (DEMO.users, DEMO.posts, DEMO.interactions) == (300, 1500, 20_000)
+
+
 @pytest.mark.parametrize("name", ["feed.json", "feed.parquet"])
 def test_a_written_feed_reads_back_as_the_generated_dataset(tmp_path: Path, name: str) -> None:
     generated = make_feed_with_pages(replace(DEMO, users=40, posts=60, interactions=700))
