@@ -183,8 +183,9 @@ class FeedTimeline:
         return counted
 
     def _apply_all_events(self) -> None:
-        """Apply the events of a state without any: its lists take their room once, because they do not grow."""
+        """Apply the events of a state without any: its arrays take their room once, because they do not grow."""
         self._apply_entities(np.inf)
+        self._add_users(len(self._user_order))
         for these in slices(range(len(self.events)), EVENTS_PER_STEP):
             step = slice(these[0], these[-1] + 1)
             self.state.count(self.events[step], self.counted[step])
