@@ -30,9 +30,7 @@ export default defineConfig({
     maxWorkers: 1,
     projects: [
       project("client", ["packages/feed-client/tests/*.test.ts"]),
-      // A worker runs one file after the other only while project and environment stay the same.
-      project("web", ["web/tests/unit/**/*.test.ts"]),
-      project("components", ["web/tests/unit/**/*.test.tsx"], { environment: "happy-dom" }),
+      project("web", ["web/tests/unit/**/*.test.{ts,tsx}"]),
       project("database", ["web/tests/database/*.test.ts"], {
         globalSetup: path.join(WEB, "tests/support/shared-postgres.ts"),
       }),

@@ -73,7 +73,7 @@ npx biome ci --error-on-warnings --diagnostic-level=warn
 npm run --silent --workspace @feed/client typecheck
 npm run --silent --workspace @feed/web typecheck
 $browser && export LEAK_TEST_POSTS=10000 CONTROL_TEST=full
-npx vitest run --project client --project web --project components --project database
+npx vitest run --project client --project web --project database
 if $browser; then
     npm run --silent --workspace @feed/client test:package
     npm run --silent --workspace @feed/web build

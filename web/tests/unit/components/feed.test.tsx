@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { cleanup, render, screen } from "@testing-library/react";
 import { SearchParamsContext } from "next/dist/shared/lib/hooks-client-context.shared-runtime";

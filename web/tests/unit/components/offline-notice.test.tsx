@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { act, cleanup, render, screen } from "@testing-library/react";
 import { afterEach, describe, it, vi } from "vitest";

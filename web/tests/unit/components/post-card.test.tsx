@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { fireEvent, screen } from "@testing-library/react";
 import { describe, it } from "vitest";

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import type { ExperimentOverview } from "@feed/client";
 import { cleanup, render, screen, within } from "@testing-library/react";

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { cleanup, render, screen, within } from "@testing-library/react";
 import { userEvent } from "@testing-library/user-event";

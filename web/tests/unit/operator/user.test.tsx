@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { cleanup, render, screen, within } from "@testing-library/react";
 import { afterEach, beforeEach, describe, it, vi } from "vitest";
@@ -49,8 +50,8 @@ describe("the page of a user", () => {
   let responses: Record<string, () => Response>;
 
   beforeEach(() => {
-    process.env["ML_SERVICE_API_KEY"] = "shared";
-    process.env["ML_SERVICE_ADMIN_KEY"] = "secret";
+    process.env["ML_SERVICE_API_KEY"] = "key-of-the-feed";
+    process.env["ML_SERVICE_ADMIN_KEY"] = "key-of-the-console";
     process.env["DATABASE_URL"] = "postgresql://127.0.0.1:1/none"; // nothing listens there
     responses = {
       "/recommendations/generate": () => Response.json(PAGE),
@@ -60,7 +61,7 @@ describe("the page of a user", () => {
     vi.stubGlobal("fetch", async (request: Request) => {
       const { pathname } = new URL(request.url);
       const respond = responses[pathname];
-      const key = pathname.startsWith("/admin/") ? "secret" : "shared";
+      const key = pathname.startsWith("/admin/") ? "key-of-the-console" : "key-of-the-feed";
       if (!respond || request.headers.get("X-API-Key") !== key) throw new TypeError("fetch failed");
       return respond();
     });

@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { fireEvent, screen, waitFor } from "@testing-library/react";
 import { afterEach, describe, it, vi } from "vitest";

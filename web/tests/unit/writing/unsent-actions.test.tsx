@@ -1,3 +1,4 @@
+// @vitest-environment happy-dom
 import assert from "node:assert/strict";
 import { BrowserEventStore, newUuid } from "@feed/client";
 import { fireEvent, screen, waitFor } from "@testing-library/react";
