@@ -73,11 +73,10 @@ def without_new(known: EventChecksums, changes: FeedChanges) -> Checksums:
 
 def keyed_columns(state: FeedState, events: KeyedEvents) -> EventColumns:
     """The events of users and posts that the state has, of those that the log has returned."""
-    users, posts = state.user_rows.rows(events.user), state.post_rows.rows(events.post)
-    if state.checksums is not None:
-        known = np.flatnonzero((users >= 0) & (posts >= 0))
-        users[known[~state.checksums.events.has_each(events.seq[known])]] = -1
-    return events.with_rows(users, posts)
+    known = events.with_rows(state.user_rows.rows(events.user), state.post_rows.rows(events.post))
+    if state.checksums is None:
+        return known
+    return known[np.flatnonzero(state.checksums.events.has_each(known.seq))]
 
 
 def received_events(state: FeedState, stored: StoredPairs) -> ReceivedEvents:
