@@ -134,15 +134,7 @@ class UuidIndex(Mapping[bytes, int]):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """A pickle has the keys only: another process hashes with other numbers."""
-        return UuidIndex._of_rows, (self.by_row, self.present())
-
-    @classmethod
-    def _of_rows(cls, by_row: Keys, rows: NDArray[np.intp]) -> "UuidIndex":
-        """An index of the keys that `by_row` has for `rows`."""
-        index = cls()
-        index.by_row = by_row
-        index._insert(rows)
-        return index
+        return UuidIndex.from_tree, ({"key": self.by_row, "row": self.present()},)
 
     def copy(self) -> "UuidIndex":
         """Another index with the same rows, which later changes do not alter."""
