@@ -55,13 +55,13 @@ def track(engine: Engine, user: str, kind: InteractionType = "like", *, days_ago
 
 
 def counts(engine: Engine, user: str = "anna") -> Counts:
-    """By experiment, variant, days ago and metric."""
+    """By experiment, variant, days ago and metric; what happens after midnight counts as of TODAY."""
     query = (
-        "SELECT experiment, variant, (now() AT TIME ZONE 'UTC')::date - day, metric, count "
+        "SELECT experiment, variant, greatest(%s - day, 0), metric, count "
         "FROM experiment_user_day WHERE user_id = %s"
     )
     with engine.connect() as connection:
-        rows = connection.exec_driver_sql(query, (str(user_uuid(user)),)).all()
+        rows = connection.exec_driver_sql(query, (TODAY.date(), str(user_uuid(user)))).all()
     return {(experiment, variant, days, metric): count for experiment, variant, days, metric, count in rows}
 
 
