@@ -122,18 +122,21 @@ class PostUpdates:
         changed = changed_authors(state, batch)
         # Read first: if the database is away, the batch comes again and its authors still differ.
         # Events on own posts do not count.
-        events = dict(interactions.events_of(changed)) if changed else {}
+        stored = interactions.events_of(changed) if changed else {}
+        events = {pair: returned_events(state, of_pair) for pair, of_pair in stored.items()}
         if returning:
-            events |= interactions.events_of_posts(returning)
-            # they exist, even if no trigger captured them
-            state.add_users([user_id.bytes for user_id, _ in events], self._writes("users"))
+            stored = interactions.events_of_posts(returning)
+            returned = {pair: returned_events(state, of_pair) for pair, of_pair in stored.items()}
+            # those of a new post follow in the log
+            returned = {pair: of_pair for pair, of_pair in returned.items() if of_pair}
+            # their users exist, even if no trigger captured them
+            state.add_users([user_id.bytes for user_id, _ in returned], self._writes("users"))
+            events |= returned
         moved = upsert_posts(state, batch, vectors, self._writes("posts"))
         if moved:
             rows = np.array(moved, np.intp)
             self.lists.rebuild(state, engaged_users(state, rows), rows, self._writes("posts"))
-        changes = [
-            RemovedEvents(*pair, (), returned_events(state, stored)) for pair, stored in events.items()
-        ]
+        changes = [RemovedEvents(*pair, (), of_pair) for pair, of_pair in events.items()]
         for some in slices(changes, _BATCH_SIZE):
             self.lists.replace_events(state, stored_pairs(state, some), self._writes("retraction"))
 

@@ -1,9 +1,10 @@
 """Lists with their newest entries only: after any change they are those of a full read."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from threading import Thread
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from app.application.workers.post_evictor import PostEvictor
 from app.application.workers.user_evictor import UserEvictor
+from app.domain.entities import Interaction
 from app.domain.feed.dataset import KeyedEvents
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import LivePostLimits
@@ -31,6 +33,7 @@ from tests.support.live_feeds import (
 from tests.support.small_service import FEW_CANDIDATES, SmallService, names
 
 SHORT = ListLimits(events_per_user=4, users_per_post=3)
+DAY = 86_400
 TWENTY = LivePostLimits(newest=20, strongest=0, engaged_days=0)
 READERS = tuple(f"reader{number}" for number in range(6))
 
@@ -183,6 +186,30 @@ def test_a_post_that_comes_back_needs_no_other_events_of_users_with_many(monkeyp
     service.catch_up()
 
     assert engagements(service, "p23") == 2
+    assert differences(service) == []
+
+
+def test_an_event_with_a_new_post_needs_one_read_of_a_user_who_was_away(monkeypatch):
+    service = a_bounded_service()
+    engage(service, "reader0", "p0")
+    service.pass_time(100 * DAY)
+    engage(service, "reader1", "p1")
+    PostEvictor(service.workers.updater, TWENTY).run()
+    UserEvictor(service.workers.updater, 90 * DAY).run()
+    interactions = service.workers.updater.lists.interactions
+    read, users_read = interactions.events_with, []
+
+    def counted_read(users: Sequence[UUID], *given: Any, **options: Any) -> KeyedEvents:
+        users_read.append(users)
+        return read(users, *given, **options)
+
+    monkeypatch.setattr(interactions, "events_with", counted_read)
+    service.add_post("new", "ann")
+    like = Interaction(user_uuid("reader0"), post_uuid("new"), "like", service.clock.at)
+    service.storage.interactions.record([like])
+    service.catch_up()
+
+    assert users_read == [[user_uuid("reader0")]]
     assert differences(service) == []
 
 
