@@ -3,14 +3,14 @@
 import json
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
-from app.domain.errors import PositionExpired
+from app.domain.errors import PositionExpired, StorageUnavailable
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import ChecksumSums
@@ -104,7 +104,9 @@ class ReadProgress:
 class SqlFeedLog:
     """FeedLog over the views, user_interaction and feed_change, through their (xid, seq) indexes.
 
-    lock_seconds  time to wait for a locked table, after which StorageUnavailable is raised; None: the whole budget
+    lock_seconds       time to wait for a locked table, after which StorageUnavailable is raised; None: the whole budget
+    max_rows_per_read  of each table. After a failed read half as many, because the database may be too slow to read
+                       them within the budget; after each successful one twice as many, up to the number given here
     """
 
     engine: Engine
@@ -113,6 +115,10 @@ class SqlFeedLog:
     load_budget_seconds: float = 300.0
     lock_seconds: float | None = None
     max_rows_per_read: int = MAX_ROWS_PER_READ
+    _rows_per_read: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._rows_per_read = self.max_rows_per_read
 
     def source(self) -> str:
         """Return the identity of cluster, database and table; a restored or re-created one has another."""
@@ -164,6 +170,15 @@ class SqlFeedLog:
 
         Events have no metadata, because the ranking does not use it. Raises PositionExpired, StorageUnavailable.
         """
+        try:
+            changes = self._read_changes(since)
+        except StorageUnavailable:
+            self._rows_per_read = max(self._rows_per_read // 2, 1)
+            raise
+        self._rows_per_read = min(self._rows_per_read * 2, self.max_rows_per_read)
+        return changes
+
+    def _read_changes(self, since: LogPosition) -> FeedChanges:
         progress = ReadProgress.from_position(since)
         with self._reading(self.budget_seconds) as connection:
             if is_purged_after(connection, self.schema, progress.xmin):
@@ -255,7 +270,7 @@ class SqlFeedLog:
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid, seq LIMIT %s"
         )
-        limit = self.max_rows_per_read
+        limit = self._rows_per_read
         parameters = (*progress.last_row, progress.delivered, progress.target, limit + 1)
         rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
         if len(rows) <= limit:
@@ -273,7 +288,7 @@ class SqlFeedLog:
             "AND NOT pg_visible_in_snapshot(xid, %s::text::pg_snapshot) "
             "AND pg_visible_in_snapshot(xid, %s::text::pg_snapshot) ORDER BY xid FETCH FIRST %s ROWS WITH TIES"
         )
-        limit = self.max_rows_per_read
+        limit = self._rows_per_read
         parameters = (progress.xmin, str(progress.last_xid), progress.delivered, progress.target, limit)
         rows: list[Any] = list(connection.exec_driver_sql(statement, parameters))
         pages = [row[1:] for row in rows]

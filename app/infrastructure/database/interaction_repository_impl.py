@@ -129,7 +129,7 @@ class SqlInteractionRepository(SqlRepository):
 
     def events_of_posts(self, posts: Sequence[UUID]) -> Mapping[UserAndPost, Sequence[StoredInteraction]]:
         """As in InteractionRepository."""
-        with self.transaction() as connection:
+        with transaction(self.engine, _LISTS_BUDGET_SECONDS) as connection:
             given = "unnest(%s::uuid[]) AS given (given_post)"
             return _read_events(connection, self.schema, given, "post_id = given_post", list(posts))
 

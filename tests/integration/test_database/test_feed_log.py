@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Connection, Engine, event
 
 from app.domain.entities import Interaction
-from app.domain.errors import PositionExpired
+from app.domain.errors import PositionExpired, StorageUnavailable
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedLog, LogPosition
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
@@ -198,6 +198,26 @@ def test_one_huge_transaction_comes_in_parts_posts_before_events(engine: Engine,
 
     assert len(posts) == 25
     assert sorted(events) == sorted(["meanwhile", *(f"huge {n}" for n in range(1, 26))])
+
+
+def test_a_failed_read_is_followed_by_smaller_ones_that_grow_again(engine: Engine, tables: SqlTables) -> None:
+    log = SqlFeedLog(engine, max_rows_per_read=8, lock_seconds=0.01)
+    position = log.read_all().position
+    with engine.begin() as connection:
+        for number in range(15):
+            view(connection, str(number))
+    with engine.begin() as connection:
+        connection.exec_driver_sql("LOCK TABLE user_interaction")
+        with pytest.raises(StorageUnavailable):
+            log.read_changes(position)
+
+    sizes = []
+    for _ in range(3):
+        changes = log.read_changes(position)
+        sizes.append(len(changes.events))
+        position = changes.position
+
+    assert sizes == [4, 8, 3]
 
 
 def test_a_part_read_with_its_detail_lost_starts_over_and_loses_nothing(
