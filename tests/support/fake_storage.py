@@ -1,6 +1,6 @@
 """Storage in memory: the same promises as PostgreSQL's adapters, one transaction at a time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -44,6 +44,7 @@ from app.domain.feed.row_checksums import (
     ChecksumSums,
     EventChecksums,
     FeedChecksums,
+    UnchangedRows,
     follow_checksums,
 )
 from app.domain.feed.shown_pages import ShownPage
@@ -624,8 +625,10 @@ class InMemoryFeedLog:
         self._tables.begin()
         return True
 
-    def different_rows(self, known: ChecksumSums) -> StoredRows:
-        """All rows, so each comparison in memory is one of the rows themselves."""
+    def different_rows(
+        self, known: ChecksumSums, unchanged: Callable[[], Mapping[str, UnchangedRows]]
+    ) -> StoredRows:
+        """The rows of kinds that differ, and all events if some do, so that the reader compares each of them."""
         self._tables.begin()
         blocks = {one.seq // EVENTS_PER_BLOCK for one in self._tables.events} | known.event_blocks.keys()
         stored = self._checksums()
@@ -638,9 +641,15 @@ class InMemoryFeedLog:
             }
             stored = replace(stored, posts=_checksums_by_uuid(compared))
         shown = {one.seq: one.interaction for one in self._tables.events}
+        events = stored.events
+        up_to = events.keys <= known.last_event
+        rows = {kind: getattr(stored, kind) for kind in UUID_KINDS}
+        rows["interactions"] = Checksums(events.keys[up_to], events.values[up_to])
+        rest = unchanged()
+        different = {kind for kind in rows if _total_without(rows[kind], rest[kind]) != rest[kind].total}
         return StoredRows(
-            by_kind={kind: getattr(stored, kind) for kind in UUID_KINDS},
-            event_blocks=sorted(blocks),
+            by_kind={kind: rows[kind] for kind in UUID_KINDS if kind in different},
+            event_blocks=sorted(blocks) if different else [],
             events=stored.events,
             event_users=uuid_keys(shown[seq].user_id for seq in stored.events.keys.tolist()),
             event_posts=uuid_keys(shown[seq].post_id for seq in stored.events.keys.tolist()),
@@ -813,6 +822,11 @@ def _absent(keys: Iterable[Key], rows: Mapping[Key, object]) -> list[Key]:
 def _checksums_of(rows: Iterable[object]) -> NDArray[np.int64]:
     """From 1 to 2 ** 31 - 1, so that they fit into 32 bits and none is absent."""
     return np.array([1 + crc32(repr(row).encode()) % (2**31 - 1) for row in rows], np.int64)
+
+
+def _total_without(rows: Checksums, unchanged: UnchangedRows) -> int:
+    is_changed = {one if isinstance(one, int) else one.bytes for one in unchanged.changed}
+    return sum(value for key, value in rows.by_key().items() if key not in is_changed)
 
 
 def _checksums_by_uuid(rows: Mapping[UUID, object]) -> Checksums:

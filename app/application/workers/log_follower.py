@@ -45,16 +45,11 @@ class LogFollower:
     _newest_read_at: float = field(default_factory=monotonic, init=False)
 
     def poll_log(self) -> None:
-        """Read the log up to now. An unavailable database is logged once, and the state stays as it is.
-
-        The write lock is released between two batches, so that a long backlog does not delay a new model.
-        """
+        """Read the log up to now. An unavailable database is logged once, and the state stays as it is."""
         try:
             with self.updater.write_lock:
-                has_more = self._catch_up()
-            while has_more and not self.stopping.wait(_PAUSE_SECONDS):
-                with self.updater.write_lock:
-                    has_more = self._read_batch()
+                self._check_state()
+            self.read_backlog()
         except StorageUnavailable as error:
             if self.feed.database_ok:
                 log.warning("database.unavailable", cause=str(error))
@@ -64,6 +59,17 @@ class LogFollower:
             log.info("database.available", posts=self.feed.state.n_posts)
         self.feed.database_ok = True
         self.feed.caught_up_at = monotonic()
+
+    def read_backlog(self) -> None:
+        """Read the log up to now. Raises StorageUnavailable.
+
+        The write lock is released between two batches, so that a long backlog delays neither a new model nor evictions.
+        """
+        with self.updater.write_lock:
+            has_more = self._read_batch()
+        while has_more and not self.stopping.wait(_PAUSE_SECONDS):
+            with self.updater.write_lock:
+                has_more = self._read_batch()
 
     def look_for_warnings(self) -> None:
         """Read which tables have rows of which the feed shows nothing; log new warnings."""
@@ -85,8 +91,8 @@ class LogFollower:
         if removed:
             log.info("outbox.purged", rows=removed)
 
-    def _catch_up(self) -> bool:
-        """Make sure that the state is of this database, then apply a batch of changes; true if there are more."""
+    def _check_state(self) -> None:
+        """Make sure that the state is of this database, and has the newest posts if no trigger captures them."""
         if self.feed.caught_up_at is None:
             if not self._resume():
                 self.read_all()
@@ -96,7 +102,6 @@ class LogFollower:
             newest = self.feed_log.posts_created_since(self.updater.posts.newest_since())
             self.updater.posts.add_missing(newest)
             self._newest_read_at = monotonic()
-        return self._read_batch()
 
     def _is_another_database(self) -> bool:
         """After an outage the address may lead to another database, in which the position is meaningless."""

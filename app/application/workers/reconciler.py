@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from time import monotonic
 from uuid import UUID
 
@@ -13,7 +14,13 @@ from app.application.workers.follow_sums import follow_sums
 from app.application.workers.log_follower import LogFollower
 from app.application.workers.poll_intervals import PollIntervals
 from app.domain.errors import StorageUnavailable
-from app.domain.feed.row_checksums import TRACKED_KINDS, USER_KINDS, UUID_KINDS, different_keys
+from app.domain.feed.row_checksums import (
+    TRACKED_KINDS,
+    USER_KINDS,
+    UUID_KINDS,
+    UnchangedRows,
+    different_keys,
+)
 from app.domain.feed.state import FeedState
 from app.domain.repositories.feed_log import RowKeys, StoredRows
 from app.domain.repositories.interaction_repository import UserAndPost
@@ -69,12 +76,14 @@ class Reconciler:
     def compare(self) -> None:
         """Find all differences and apply them. Raises StorageUnavailable.
 
-        The database compares without a lock. Rows that the log returns in the meantime are no differences.
+        The database compares without a lock. Rows that the log returns in the meantime are no differences. A backlog
+        of the log is read first, because a comparison takes much of the database's time.
         """
         follower = self._follower
         feed, updater = follower.feed, follower.updater
         if feed.caught_up_at is None:
             return
+        follower.read_backlog()
         with updater.write_lock:
             follower.check_change_capture()
             follower.read_changes()
@@ -86,11 +95,21 @@ class Reconciler:
             with updater.change_lock:
                 state.checksums.clear_changed()
                 known = state.checksums.sums(follow_sums(state), compared_posts(state))
-        stored = follower.feed_log.different_rows(known)
+        unchanged = partial(self._unchanged, state, known.last_event)
+        stored = follower.feed_log.different_rows(known, unchanged)
+        follower.read_backlog()
         with updater.write_lock:
             follower.read_changes()
             if feed.state is state:
                 self._apply(state, stored)
+
+    def _unchanged(self, state: FeedState, last_event: int) -> Mapping[str, UnchangedRows]:
+        """What stayed the same in `state` since the sums of its checksums. Raises StorageUnavailable."""
+        self._follower.read_backlog()
+        assert state.checksums is not None
+        with self._follower.updater.change_lock:
+            follows = follow_sums(state)
+            return state.checksums.unchanged(follows, state.user_rows, state.post_rows, last_event)
 
     def _apply(self, state: FeedState, stored: StoredRows) -> None:
         """Read the rows that differ and apply them."""

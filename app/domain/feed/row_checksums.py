@@ -1,8 +1,9 @@
 """Checksums of the database rows that a feed state contains, to find rows that changed without notice."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,6 +85,18 @@ class ChecksumSums:
     posts: ComparedPosts | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class UnchangedRows:
+    """The rows of one kind that stayed the same while others changed.
+
+    total    sum of their checksums
+    changed  keys of the other rows: UUIDs, or numbers of events. Added and removed rows are among them.
+    """
+
+    total: int
+    changed: Sequence[UUID] | Sequence[int]
+
+
 class UuidChecksums:
     """Checksums of one kind, by row of the state."""
 
@@ -111,6 +124,12 @@ class UuidChecksums:
         self.of_row = grow(self.of_row, 1 + max(rows.values(), default=-1))
         self.of_row[list(rows.values())] = checksum
         self.changed.update(rows)
+
+    def unchanged(self, rows: UuidIndex) -> UnchangedRows:
+        """The rows without those in `changed`; `rows` is the row of the state by key."""
+        places = rows.rows(_keys(self.changed))
+        places = places[(places >= 0) & (places < len(self.of_row))]
+        return UnchangedRows(int(self.of_row.sum() - self.of_row[places].sum()), _uuids(self.changed))
 
     def different(self, rows: UuidIndex, stored: Checksums) -> set[bytes]:
         """Keys whose checksum in the database is another one, without those in `changed`.
@@ -170,11 +189,16 @@ class EventChecksums:
 
     def has_each(self, numbers: NDArray[np.int64]) -> NDArray[np.bool_]:
         """(n,) true for the events that exist."""
-        exists = np.zeros(len(numbers), np.bool_)
+        exists: NDArray[np.bool_] = self._values(numbers) != 0
+        return exists
+
+    def _values(self, numbers: NDArray[np.int64]) -> NDArray[np.int32]:
+        """(n,) the checksums of events; 0 for those that do not exist."""
+        values = np.zeros(len(numbers), np.int32)
         for block, at, places in _by_block(numbers):
             if block in self._blocks:
-                exists[at] = self._blocks[block][places] != 0
-        return exists
+                values[at] = self._blocks[block][places]
+        return values
 
     def newest(self, count: int) -> Checksums:
         """The `count` events with the largest numbers, or all of fewer; smallest number first."""
@@ -195,14 +219,23 @@ class EventChecksums:
 
     def sums(self) -> tuple[dict[int, int], int]:
         """The sum of each block up to the last event that the database returned, and its number."""
-        last_block, last_place = divmod(self._last, EVENTS_PER_BLOCK)
+        return self._sums_to(self._last), self._last
+
+    def unchanged(self, last: int) -> UnchangedRows:
+        """The events up to the number `last`, without those in `changed`."""
+        changed = [number for number in self.changed if number <= last]
+        of_changed = self._values(np.array(changed, np.int64)).sum(dtype=np.int64)
+        return UnchangedRows(sum(self._sums_to(last).values()) - int(of_changed), changed)
+
+    def _sums_to(self, last: int) -> dict[int, int]:
+        """The sum of each block up to an event."""
+        last_block, last_place = divmod(last, EVENTS_PER_BLOCK)
         ends = {
             number: EVENTS_PER_BLOCK if number < last_block else last_place + 1
             for number in self._blocks
             if number <= last_block
         }
-        sums = {number: int(self._blocks[number][:end].sum(dtype=np.int64)) for number, end in ends.items()}
-        return sums, self._last
+        return {number: int(self._blocks[number][:end].sum(dtype=np.int64)) for number, end in ends.items()}
 
     def different(self, stored: Checksums, blocks: Iterable[int]) -> list[int]:
         """Numbers whose checksum in the database is another one, in `blocks` only, without those in `changed`.
@@ -254,6 +287,14 @@ def _by_block(
     of_block, starts = np.unique(blocks[order], return_index=True)
     for block, at in zip(of_block.tolist(), np.split(order, starts)[1:], strict=True):
         yield block, at, places[at]
+
+
+def _keys(of: Collection[bytes]) -> NDArray[np.void]:
+    return np.frombuffer(b"".join(of), KEY_DTYPE)
+
+
+def _uuids(of: Iterable[bytes]) -> list[UUID]:
+    return [UUID(bytes=key) for key in of]
 
 
 def follow_checksums(followers: NDArray[np.void], followees: NDArray[np.void]) -> NDArray[np.int64]:
@@ -326,6 +367,24 @@ class RowChecksums:
         by_kind = {kind: int(one.of_row.sum()) for kind, one in self.by_kind.items()}
         by_kind["follows"] = int(follows.values.sum())
         return ChecksumSums(by_kind, event_blocks, last_event, posts)
+
+    def unchanged(
+        self, follows: Checksums, user_rows: UuidIndex, post_rows: UuidIndex, last_event: int
+    ) -> Mapping[str, UnchangedRows]:
+        """What stayed the same since `clear_changed`, by kind: UUID_KINDS, and `interactions` up to `last_event`.
+
+        `follows` are the present checksums of the follows, `user_rows` and `post_rows` the present rows by key.
+        """
+        is_changed = np.isin(follows.keys, _keys(self.changed_followers))
+        of_follows = int(follows.values[~is_changed].sum())
+        return {
+            "follows": UnchangedRows(of_follows, _uuids(self.changed_followers)),
+            "interactions": self.events.unchanged(last_event),
+            **{
+                kind: self.by_kind[kind].unchanged(user_rows if kind in USER_KINDS else post_rows)
+                for kind in TRACKED_KINDS
+            },
+        }
 
     def clear_changed(self) -> None:
         """Forget which rows changed."""

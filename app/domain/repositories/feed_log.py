@@ -1,6 +1,6 @@
 """Port: reading the feed, once as a whole and then as it changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Protocol
@@ -19,6 +19,7 @@ from app.domain.feed.row_checksums import (
     EventChecksums,
     FeedChecksums,
     RowChecksums,
+    UnchangedRows,
 )
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
@@ -197,8 +198,14 @@ class FeedLog(Protocol):
     def has_complete_change_capture(self) -> bool:
         """True if `read_changes` returns every change of a user, post or follow. Adopted tables have no triggers."""
 
-    def different_rows(self, known: ChecksumSums) -> StoredRows:
-        """Compare the rows with those of a reader, to find changes that no trigger captured."""
+    def different_rows(
+        self, known: ChecksumSums, unchanged: Callable[[], Mapping[str, UnchangedRows]]
+    ) -> StoredRows:
+        """Compare the rows with those of a reader, to find changes that no trigger captured.
+
+        unchanged  is called once if sums differ. The reader then has all changes of the log up to now, and returns what
+                   stayed the same since `known` (see RowChecksums): only a difference in it is one.
+        """
 
     def read_rows(self, keys: RowKeys, position: LogPosition) -> FeedChanges:
         """The present rows of `keys` as changes. Their position is `position`."""

@@ -1,7 +1,7 @@
 """FeedLog over PostgreSQL: the whole feed from one snapshot, then the rows that became visible after it."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +13,7 @@ from app.domain.entities import Post
 from app.domain.errors import PositionExpired, StorageUnavailable
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
 from app.domain.feed.live_posts import LivePostLimits
-from app.domain.feed.row_checksums import ChecksumSums
+from app.domain.feed.row_checksums import ChecksumSums, UnchangedRows
 from app.domain.repositories.feed_log import (
     FeedChanges,
     FeedSnapshot,
@@ -219,12 +219,14 @@ class SqlFeedLog:
         with self._reading(self.budget_seconds) as connection:
             return has_complete_change_capture(connection, self.schema)
 
-    def different_rows(self, known: ChecksumSums) -> StoredRows:
+    def different_rows(
+        self, known: ChecksumSums, unchanged: Callable[[], Mapping[str, UnchangedRows]]
+    ) -> StoredRows:
         """As in FeedLog; numbers the posts of an adopted table first."""
         self.number_posts()
         with self._reading(self.load_budget_seconds) as connection:
             own_tables = has_complete_change_capture(connection, self.schema)
-            return read_different_rows(connection, self.schema, known, own_tables=own_tables)
+            return read_different_rows(connection, self.schema, known, unchanged, own_tables=own_tables)
 
     def warnings(self) -> Sequence[str]:
         """As in FeedLog; reads the catalogue if a view is empty."""

@@ -4,7 +4,8 @@ A checksum is a sum of 32-bit hashes, so one statement gives the sum of all rows
 `hash_record` need PostgreSQL 14.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import cache, partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from app.domain.feed.row_checksums import (
     ChecksumSums,
     ComparedPosts,
     FeedChecksums,
+    UnchangedRows,
 )
 from app.domain.repositories.feed_log import StoredRows
 from app.infrastructure.database.embeddings import EMBEDDING_HASH
@@ -112,19 +114,36 @@ def read_control_checksums(connection: Connection, schema: SchemaName) -> Checks
 
 
 def read_different_rows(
-    connection: Connection, schema: SchemaName, known: ChecksumSums, *, own_tables: bool
+    connection: Connection,
+    schema: SchemaName,
+    known: ChecksumSums,
+    unchanged: Callable[[], Mapping[str, UnchangedRows]],
+    *,
+    own_tables: bool,
 ) -> StoredRows:
-    """Compare the sums of all rows with `known`, and read the rows of the kinds that differ.
+    """Compare the sums of all rows with `known`, and read the rows of the kinds that differ, `unchanged` ones aside.
 
+    The transaction has one snapshot: sums of changed rows are taken from sums that were read before the changes.
     `own_tables`: triggers capture every change of our own tables, so references are valid and need no joins. Missed
     changes may have made some invalid, so all kinds are read if users, posts, follows or controls differ.
     """
     sources = _sources(schema, own_tables=own_tables, posts=known.posts)
-    different = [kind for kind in UUID_KINDS if _read_sum(connection, sources[kind]) != known.by_kind[kind]]
+    unchanged_once = cache(unchanged)
+
+    def differs(kind: str, rows: str, total: int) -> bool:
+        stored = _read_sum(connection, rows)
+        if stored == total:
+            return False
+        rest = unchanged_once()[kind]
+        return stored - int(_read_given(connection, rows, rest.changed).sum()) != rest.total
+
+    different = [kind for kind in UUID_KINDS if differs(kind, sources[kind], known.by_kind[kind])]
     if different and own_tables:
         sources, different = _sources(schema, own_tables=False, posts=known.posts), list(UUID_KINDS)
     by_kind = {kind: _read_by_uuid(connection, sources[kind]) for kind in different}
-    blocks = _different_event_blocks(connection, schema, known, all_shown=not different)
+    blocks = _different_event_blocks(
+        connection, schema, known, partial(differs, "interactions"), all_shown=not different
+    )
     is_complete = len(blocks) <= MAX_EVENT_BLOCKS
     events = _read_events(connection, schema, blocks if is_complete else [])
     return StoredRows(
@@ -167,18 +186,23 @@ def _read_by_uuid(connection: Connection, rows: str) -> Checksums:
 
 
 def _different_event_blocks(
-    connection: Connection, schema: SchemaName, known: ChecksumSums, *, all_shown: bool
+    connection: Connection,
+    schema: SchemaName,
+    known: ChecksumSums,
+    differs: Callable[[str, int], bool],
+    *,
+    all_shown: bool,
 ) -> list[int]:
     """The blocks of events whose sums differ.
 
     If the log has exactly the events that the reader knows, and users and posts are equal (`all_shown`), no event needs
-    a look at its user and post. The blocks are read only if the sums of all events differ.
+    a look at its user and post. The blocks are read only if the sum of all events `differs`.
     """
     condition = f"WHERE key <= {known.last_event}"
-    every = f"{_EVENTS.format_map(schema)} {condition}"
-    if all_shown and _read_sum(connection, every) == sum(known.event_blocks.values()):
-        return []
     if all_shown:
+        every = f"{_EVENTS.format_map(schema)} {condition}"
+        if not differs(f"(SELECT * FROM {every}) AS known", sum(known.event_blocks.values())):
+            return []
         blocks = _event_blocks(connection, every, known)
         if len(blocks) <= MAX_EVENT_BLOCKS:
             return blocks
@@ -202,10 +226,10 @@ def _read_events(connection: Connection, schema: SchemaName, blocks: list[int]) 
     return read_packed(connection, record, source, _EVENT_RECORD)
 
 
-def _read_given(connection: Connection, rows: str, keys: list[Any]) -> NDArray[np.int64]:
+def _read_given(connection: Connection, rows: str, keys: Sequence[Any]) -> NDArray[np.int64]:
     """(n_keys,) the checksum of each key, 0 for an absent one."""
     found: dict[Any, int] = {}
     if keys:
         query = f"SELECT key, sum(hash) FROM {rows} WHERE key = ANY(%s) GROUP BY key"
-        found = {key: int(total) for key, total in connection.exec_driver_sql(query, (keys,))}
+        found = {key: int(total) for key, total in connection.exec_driver_sql(query, (list(keys),))}
     return np.array([found.get(key, 0) for key in keys], np.int64)

@@ -1,5 +1,6 @@
 """What every store promises, in memory and on PostgreSQL alike."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID, uuid4
@@ -10,7 +11,13 @@ import pytest
 from app.domain.entities.control import Control
 from app.domain.errors import UnknownAuthor, UnknownPost, UnknownUser
 from app.domain.feed.dataset import uuid_keys
-from app.domain.feed.row_checksums import Checksums, FeedChecksums, RowChecksums, follow_checksums
+from app.domain.feed.row_checksums import (
+    Checksums,
+    FeedChecksums,
+    RowChecksums,
+    UnchangedRows,
+    follow_checksums,
+)
 from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import LogPosition, RowKeys
@@ -255,12 +262,19 @@ def test_a_comparison_returns_the_rows_that_differ(storage: Storage) -> None:
     known = RowChecksums.of(every, of_events, rows, rows)
     known.by_kind["users"].assign({user_uuid("anna").bytes: rows[user_uuid("anna").bytes]}, 1)
     known.events.update(Checksums(np.array([event.seq]), np.zeros(1, np.int64)))
-
-    found = storage.log.different_rows(known.sums(Checksums.none()))
-
+    sums = known.sums(Checksums.none())
     known.clear_changed()
+
+    found = storage.log.different_rows(
+        sums, lambda: known.unchanged(Checksums.none(), rows, rows, sums.last_event)
+    )
+
     follows = found.by_kind["follows"]
-    different = {kind: one.different(rows, found.by_kind[kind]) for kind, one in known.by_kind.items()}
+    different = {
+        kind: known.by_kind[kind].different(rows, stored)
+        for kind, stored in found.by_kind.items()
+        if kind in known.by_kind
+    }
     pair = [user_uuid(name) for name in ("bert", "anna")]
     assert follows.by_key() == {pair[0].bytes: int(follow_checksums(*(uuid_keys([one]) for one in pair))[0])}
     assert {kind: keys for kind, keys in different.items() if keys} == {"users": {user_uuid("anna").bytes}}
@@ -268,6 +282,39 @@ def test_a_comparison_returns_the_rows_that_differ(storage: Storage) -> None:
     place = found.events.keys.tolist().index(event.seq)
     assert found.event_users[place].tobytes() == user_uuid("bert").bytes
     assert found.event_posts[place].tobytes() == post_uuid("first").bytes
+
+
+def test_a_comparison_reads_no_rows_because_others_changed_meanwhile(storage: Storage) -> None:
+    filled(storage)
+    storage.tables.add_follow(user_uuid("bert"), user_uuid("anna"))
+    storage.interactions.record([did("bert", "first"), did("bert", "first", "like")])
+    before = storage.log.read_all()
+    every = checksums_of(storage)
+    rows = UuidIndex(np.concatenate([every.users.keys, every.posts.keys]))
+    known = RowChecksums.of(every, before.event_checksums, rows, rows)
+    pair = [uuid_keys([user_uuid(name)]) for name in ("bert", "anna")]
+    follows = Checksums(pair[0], follow_checksums(*pair))
+    sums = known.sums(follows)
+    storage.tables.add_users(a_user("new"))
+    storage.tables.add_posts(a_post("newest", "new"))
+    storage.interactions.retract(user_uuid("bert"), post_uuid("first"), "like")
+    calls = []
+
+    def unchanged() -> Mapping[str, UnchangedRows]:
+        calls.append(1)
+        # the reader has it, the comparison does not
+        storage.tables.add_posts(a_post("after the snapshot", "new"))
+        after = storage.log.read_changes(before.position).checksums
+        new = np.concatenate([after.users.keys, after.posts.keys])
+        rows.add(new, np.arange(len(rows.by_row), len(rows.by_row) + len(new)))
+        known.apply(after, rows, rows)
+        known.events.update(after.events)
+        return known.unchanged(follows, rows, rows, sums.last_event)
+
+    found = storage.log.different_rows(sums, unchanged)
+
+    assert (dict(found.by_kind), found.event_blocks) == ({}, [])
+    assert len(calls) == 1
 
 
 def test_rows_are_read_as_changes(storage: Storage) -> None:

@@ -1,11 +1,11 @@
 """Changes that no trigger captures, as those of adopted tables, are found by comparison."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 
 from app.domain.entities import Post
-from app.domain.feed.row_checksums import ChecksumSums
+from app.domain.feed.row_checksums import ChecksumSums, UnchangedRows
 from app.domain.ids import post_uuid, user_uuid
 from app.domain.repositories.feed_log import FeedChanges, LogPosition, RowKeys, StoredRows
 from tests.support.fake_storage import InMemoryFeedLog
@@ -143,9 +143,11 @@ def test_rows_that_change_during_the_comparison_are_no_differences() -> None:
     service = a_service()
 
     class SlowLog(InMemoryFeedLog):
-        def different_rows(self, known: ChecksumSums) -> StoredRows:
+        def different_rows(
+            self, known: ChecksumSums, unchanged: Callable[[], Mapping[str, UnchangedRows]]
+        ) -> StoredRows:
             service.add_post("before the snapshot of the comparison", "ann")
-            stored = super().different_rows(known)
+            stored = super().different_rows(known, unchanged)
             service.remove_post("p3")
             service.track("reader", "p1", "like")
             return stored
