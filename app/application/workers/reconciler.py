@@ -57,6 +57,7 @@ class Reconciler:
         self._follower = follower
         self._intervals = intervals
         self._last_duration = 0.0
+        self._following_seconds = 0.0  # during this comparison
 
     @property
     def interval_seconds(self) -> float:
@@ -66,11 +67,12 @@ class Reconciler:
     def run(self) -> float:
         """Compare, and return the pause in seconds until the next comparison."""
         began = monotonic()
+        self._following_seconds = 0.0
         try:
             self.compare()
         except StorageUnavailable as error:
             log.warning("reconcile.failed", cause=str(error))
-        self._last_duration = monotonic() - began
+        self._last_duration = monotonic() - began - self._following_seconds
         return self.interval_seconds - self._last_duration
 
     def compare(self) -> None:
@@ -83,7 +85,7 @@ class Reconciler:
         feed, updater = follower.feed, follower.updater
         if feed.caught_up_at is None:
             return
-        follower.read_backlog()
+        self._follow_log()
         with updater.write_lock:
             follower.check_change_capture()
             follower.read_changes()
@@ -97,15 +99,21 @@ class Reconciler:
                 known = state.checksums.sums(follow_sums(state), compared_posts(state))
         unchanged = partial(self._unchanged, state, known.last_event)
         stored = follower.feed_log.different_rows(known, unchanged)
-        follower.read_backlog()
+        self._follow_log()
         with updater.write_lock:
             follower.read_changes()
             if feed.state is state:
                 self._apply(state, stored)
 
+    def _follow_log(self) -> None:
+        """Read the log up to now, which is no part of the comparison. Raises StorageUnavailable."""
+        began = monotonic()
+        self._follower.read_backlog()
+        self._following_seconds += monotonic() - began
+
     def _unchanged(self, state: FeedState, last_event: int) -> Mapping[str, UnchangedRows]:
         """What stayed the same in `state` since the sums of its checksums. Raises StorageUnavailable."""
-        self._follower.read_backlog()
+        self._follow_log()
         assert state.checksums is not None
         with self._follower.updater.change_lock:
             follows = follow_sums(state)

@@ -211,3 +211,19 @@ def test_comparisons_take_at_most_a_twentieth_of_the_time(monkeypatch: pytest.Mo
     pause = reconciler.run()
 
     assert (reconciler.interval_seconds, pause) == (80.0, 76.0)
+
+
+def test_reading_the_log_is_no_part_of_the_duration_of_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
+    service = a_service()
+    reconciler, seconds = service.workers.reconciler, [0.0]
+    assert reconciler is not None
+    read_changes = service.workers.follower.read_backlog
+
+    def read_slowly() -> None:
+        read_changes()
+        seconds[0] += 1000.0
+
+    monkeypatch.setattr(service.workers.follower, "read_backlog", read_slowly)
+    monkeypatch.setattr("app.application.workers.reconciler.monotonic", lambda: seconds[0])
+
+    assert reconciler.run() == service.intervals.reconcile_seconds
