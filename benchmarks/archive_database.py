@@ -39,7 +39,7 @@ _POSTS: Final = f"""
     SELECT md5('post_' || k)::uuid, md5('post_' || k)::uuid::text,
         md5('user_' || {RANDOM_USER})::uuid, {RANDOM_TEXT},
         ARRAY['tag_' || floor(exp(random() * ln(500)))],
-        %(start)s + (k + random()) * %(length)s / %(posts)s, k + 1
+        %(start)s + (k + random()) / %(posts)s * %(length)s, k + 1
     FROM generate_series(%(first)s, %(last)s) k
 """
 _FOLLOWS: Final = f"""
@@ -58,7 +58,7 @@ _EVENTS: Final = f"""
             WHEN kind < .97 THEN 'comment' ELSE 'share' END, time, time, k + 1
     FROM (SELECT *, newest - rank %% (newest + 1) AS recent FROM (
         SELECT k, random() AS kind, random() < %(recent_share)s AS is_recent,
-            %(start)s + (k + random()) * %(length)s / %(events)s AS time,
+            %(start)s + (k + random()) / %(events)s * %(length)s AS time,
             greatest(k * %(posts)s / %(events)s - 1, 0) AS newest,
             floor(exp(random() * ln(%(posts)s)))::bigint - 1 AS rank,
             1 + (floor(exp(random() * ln(%(posts)s)))::bigint - 1) * %(stride)s %% %(posts)s AS popular,
