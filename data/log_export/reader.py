@@ -99,8 +99,7 @@ class _Export:
                     if run > file.run:
                         counts &= ~np.isin(events.seq, seqs)
                 parts.append(events[np.flatnonzero(counts)])
-        events = EventColumns.concatenate(parts)
-        del parts  # the sort needs memory too
+        events = EventColumns.moved_from(parts)
         events.sort_in_place()
         return events, has_older
 
