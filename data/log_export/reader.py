@@ -99,7 +99,8 @@ class _Export:
                     if run > file.run:
                         counts &= ~np.isin(events.seq, seqs)
                 parts.append(events[np.flatnonzero(counts)])
-        events = EventColumns.moved_from(parts)
+        events = EventColumns.concatenate(parts)
+        del parts  # the sort needs memory too
         events.sort_in_place()
         return events, has_older
 

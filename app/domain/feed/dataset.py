@@ -151,18 +151,13 @@ class EventColumns:
     @classmethod
     def concatenate(cls, parts: Sequence["EventColumns"]) -> "EventColumns":
         """The events of all parts, one part after the other. An optional column is None if the first part has none."""
-        return cls.moved_from(list(parts))
-
-    @classmethod
-    def moved_from(cls, parts: list["EventColumns"]) -> "EventColumns":
-        """As `concatenate`, but it empties `parts`, and frees each column after its copy: memory does not double."""
-        columns = [[getattr(part, name) for part in parts] for name in cls.__dataclass_fields__]
-        parts.clear()
-        moved: list[NDArray[Any] | None] = []
-        for of_parts in columns:
-            moved.append(None if of_parts[0] is None else np.concatenate(of_parts))
-            of_parts.clear()
-        return cls(*moved)  # type: ignore[arg-type]
+        columns: list[NDArray[Any] | None] = [
+            None
+            if getattr(parts[0], name) is None
+            else np.concatenate([getattr(part, name) for part in parts])
+            for name in cls.__dataclass_fields__
+        ]
+        return cls(*columns)  # type: ignore[arg-type]
 
     def sort_in_place(self) -> None:
         """Sort by time, then by number. It copies one column at a time: a copy of all would double the memory."""

@@ -402,7 +402,8 @@ def _events(
         n_read += len(page)
         if len(pages) % _PAGES_PER_REPORT == 0:
             log.info("feed.reading", events=n_read)
-    events = EventColumns.moved_from(pages)
+    events = EventColumns.concatenate(pages)
+    pages.clear()  # the sort needs memory too
     events.sort_in_place()
     return events, checksums
 
