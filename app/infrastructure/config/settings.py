@@ -241,7 +241,7 @@ class Settings(BaseSettings):
     """How long identical requests get the cached response, unless an event changes it; 0: never."""
 
     pool_size: int = Field(8, ge=1, le=100)
-    """Number of database connections of a process."""
+    """Number of database connections of a process. With one, no comparison with the database ends on a feed in use."""
     pool_wait_ms: Milliseconds = 200
     """Time to wait for a free connection."""
     connect_budget_ms: Milliseconds = 1500
