@@ -189,7 +189,7 @@ def test_a_post_that_comes_back_needs_no_other_events_of_users_with_many(monkeyp
     assert differences(service) == []
 
 
-def test_an_event_with_a_new_post_needs_one_read_of_a_user_who_was_away(monkeypatch):
+def test_an_event_with_a_new_post_reads_the_events_of_its_user_who_was_away_and_no_others(monkeypatch):
     service = a_bounded_service()
     engage(service, "reader0", "p0")
     service.pass_time(100 * DAY)
@@ -197,11 +197,11 @@ def test_an_event_with_a_new_post_needs_one_read_of_a_user_who_was_away(monkeypa
     PostEvictor(service.workers.updater, TWENTY).run()
     UserEvictor(service.workers.updater, 90 * DAY).run()
     interactions = service.workers.updater.lists.interactions
-    read, users_read = interactions.events_with, []
+    read, reads = interactions.events_with, []
 
-    def counted_read(users: Sequence[UUID], *given: Any, **options: Any) -> KeyedEvents:
-        users_read.append(users)
-        return read(users, *given, **options)
+    def counted_read(users: Sequence[UUID], posts: Sequence[UUID], **options: Any) -> KeyedEvents:
+        reads.append((users, posts))
+        return read(users, posts, **options)
 
     monkeypatch.setattr(interactions, "events_with", counted_read)
     service.add_post("new", "ann")
@@ -209,7 +209,7 @@ def test_an_event_with_a_new_post_needs_one_read_of_a_user_who_was_away(monkeypa
     service.storage.interactions.record([like])
     service.catch_up()
 
-    assert users_read == [[user_uuid("reader0")]]
+    assert reads == [([user_uuid("reader0")], [])]
     assert differences(service) == []
 
 
