@@ -1,6 +1,6 @@
 """Checksums of the database rows that a feed state contains, to find rows that changed without notice."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
@@ -8,7 +8,15 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from app.domain.feed.array_tree import ArrayTree, Concatenated, array_of, check, group_of, number_of
+from app.domain.feed.array_tree import (
+    ArrayTree,
+    Concatenated,
+    array_of,
+    check,
+    group_of,
+    key_array,
+    number_of,
+)
 from app.domain.feed.dataset import KEY_DTYPE
 from app.domain.feed.ragged import grow
 from app.domain.feed.uuid_index import UuidIndex
@@ -127,7 +135,7 @@ class UuidChecksums:
 
     def unchanged(self, rows: UuidIndex) -> UnchangedRows:
         """The rows without those in `changed`; `rows` is the row of the state by key."""
-        places = rows.rows(_keys(self.changed))
+        places = rows.rows(key_array(self.changed))
         places = places[(places >= 0) & (places < len(self.of_row))]
         return UnchangedRows(int(self.of_row.sum() - self.of_row[places].sum()), _uuids(self.changed))
 
@@ -289,10 +297,6 @@ def _by_block(
         yield block, at, places[at]
 
 
-def _keys(of: Collection[bytes]) -> NDArray[np.void]:
-    return np.frombuffer(b"".join(of), KEY_DTYPE)
-
-
 def _uuids(of: Iterable[bytes]) -> list[UUID]:
     return [UUID(bytes=key) for key in of]
 
@@ -375,7 +379,7 @@ class RowChecksums:
 
         `follows` are the present checksums of the follows, `user_rows` and `post_rows` the present rows by key.
         """
-        is_changed = np.isin(follows.keys, _keys(self.changed_followers))
+        is_changed = np.isin(follows.keys, key_array(self.changed_followers))
         of_follows = int(follows.values[~is_changed].sum())
         return {
             "follows": UnchangedRows(of_follows, _uuids(self.changed_followers)),
