@@ -136,10 +136,10 @@ def _earlier(state: FeedState, user: bytes) -> list[tuple[str, int]]:
     return sorted((state.post_id(post), kind) for post, kind in zip(posts, kinds, strict=True))
 
 
-def _engagements(state: FeedState, post: bytes) -> list[tuple[float, int]]:
-    """Times and types, because of users at one time any may be in the list."""
+def _engagements(state: FeedState, post: bytes) -> tuple[list[float], list[tuple[float, int]]]:
+    """Times in their order, and with types; because of users at one time any may be in the list."""
     _, times, kinds = state.users_by_post.row(state.post_rows[post])
-    return sorted(zip(times.tolist(), kinds.tolist(), strict=True))
+    return times.tolist(), sorted(zip(times.tolist(), kinds.tolist(), strict=True))
 
 
 def _of_user(state: FeedState, key: bytes, now: float) -> tuple[Any, ...]:
@@ -169,11 +169,11 @@ def _author_counts(state: FeedState, now: float) -> np.ndarray[Any, Any]:
 
 
 def _events(state: FeedState, user: bytes) -> list[tuple[str, float, int]]:
-    """Events of a user with posts of the state."""
+    """Events of a user with posts of the state, in their order."""
     known = set(state.post_rows.values())
     columns = state.events_by_user.row(state.user_rows[user])[:3]
     events = zip(*(column.tolist() for column in columns), strict=True)
-    return sorted((state.post_id(post), at, kind) for post, at, kind in events if post in known)
+    return [(state.post_id(post), at, kind) for post, at, kind in events if post in known]
 
 
 def _followed(state: FeedState, user: bytes) -> set[bytes]:

@@ -1,6 +1,6 @@
-"""Cuts the lists of events by user and of users by post to their newest entries."""
+"""Keeps the lists of events by user and of users by post in order of time, and cuts them to their newest entries."""
 
-from typing import Any
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,42 +17,46 @@ def lists_to_cut(lists: RaggedArray, rows: Rows, limit: int) -> Rows:
     return np.unique(rows[is_longer]) if is_longer.any() else rows[:0]
 
 
+EVENT_ORDER: Final = (4, 1)
+"""The columns by which the events of a user are in order, as `np.lexsort` gets them: the time, then the number."""
+ENGAGEMENT_ORDER: Final = (1,)
+"""As `EVENT_ORDER`, of the users of a post: the time. Users at one time are in order of arrival."""
+
+
+def append_in_order(
+    lists: RaggedArray, rows: Rows, *values: NDArray[np.generic], order_by: tuple[int, ...]
+) -> None:
+    """Append `values[...][i]` to the list of `rows[i]`, and put lists in order that have newer entries.
+
+    The new entries of each list are in the order `order_by`, as all lists are.
+    """
+    places, newest = lists.gather(rows, 1, columns=order_by)
+    is_late = np.zeros(len(places), np.bool_)
+    for column, last in zip(order_by, newest, strict=True):
+        new = values[column][places]
+        is_late = (last > new) | ((last == new) & is_late)
+    lists.append(rows, *values)
+    for row in np.unique(rows[places[is_late]]).tolist():
+        columns = lists.row(row)
+        order = np.lexsort([columns[column] for column in order_by])
+        lists.replace(row, *(column[order] for column in columns))
+
+
 def cut_events(events_by_user: RaggedArray, earlier_events: RaggedArray, users: Rows, limit: int) -> None:
     """Cut the lists of `users`, which are longer, to their newest `limit` events.
 
-    The posts and kinds of the others go to `earlier_events`, so that seen posts stay known. Of events at one time, the
-    one with the larger number in the log is newer.
+    The posts and kinds of the others go to `earlier_events`, so that seen posts stay known.
     """
     lengths = events_by_user.lengths(users)
     places, columns = events_by_user.gather(users, int(lengths.max()))
-    posts, times, kinds, _, seqs = columns
-    is_newest = _are_newest(np.lexsort((seqs, times, places)), lengths, limit)
-    earlier = (~is_newest).nonzero()[0]
-    earlier_events.append(users[places[earlier]], posts[earlier], kinds[earlier])
-    _keep(events_by_user, users, is_newest, limit, columns)
+    posts, _, kinds, *_ = columns
+    is_earlier = np.ones(len(places), np.bool_)
+    is_earlier[ranges_to_indices(lengths.cumsum(), np.full(len(users), limit))] = False
+    earlier_events.append(users[places[is_earlier]], posts[is_earlier], kinds[is_earlier])
+    cut(events_by_user, users, limit)
 
 
-def cut_users(users_by_post: RaggedArray, posts: Rows, limit: int) -> None:
-    """Cut the lists of `posts`, which are longer, to their newest `limit` entries; of equal times the last ones."""
-    lengths = users_by_post.lengths(posts)
-    places, columns = users_by_post.gather(posts, int(lengths.max()))
-    is_newest = _are_newest(np.lexsort((columns[1], places)), lengths, limit)
-    _keep(users_by_post, posts, is_newest, limit, columns)
-
-
-def _are_newest(order: Rows, lengths: NDArray[np.integer[Any]], limit: int) -> NDArray[np.bool_]:
-    """(n,) true for the last `limit` entries of each list; `order` (n,) has one list after the other, oldest first."""
-    is_newest = np.zeros(len(order), np.bool_)
-    is_newest[order[ranges_to_indices(lengths.cumsum(), np.full(len(lengths), limit))]] = True
-    return is_newest
-
-
-def _keep(
-    lists: RaggedArray,
-    rows: Rows,
-    is_kept: NDArray[np.bool_],
-    limit: int,
-    columns: tuple[NDArray[np.generic], ...],
-) -> None:
-    kept = (column[is_kept] for column in columns)
-    lists.replace_rows(rows, np.full(len(rows), limit), *kept)
+def cut(lists: RaggedArray, rows: Rows, limit: int) -> None:
+    """Cut the lists of `rows`, which are longer, to their newest `limit` entries."""
+    _, columns = lists.gather(rows, limit)
+    lists.replace_rows(rows, np.full(len(rows), limit), *columns)

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.bounded_lists import ENGAGEMENT_ORDER, EVENT_ORDER
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.decayed_counters import DecayedCounters
 from app.domain.feed.engaged_users import engaged_users, has_all_users
@@ -151,12 +152,13 @@ def _replace_lists(lists: RaggedArray, rows: Rows, columns: Sequence[Columns], w
 def _changed_users(
     state: FeedState, gone: EventColumns, places: NDArray[np.intp], new: EventColumns
 ) -> dict[int, Columns]:
-    """The rows of users without the events `gone`, at `places`, and with the new ones, which are in order of time."""
+    """The rows of users without the events `gone`, at `places`, and with the new ones."""
     rows: dict[int, Columns] = {}
     for user in np.union1d(gone.user, new.user).tolist():
         kept = [np.delete(column, places[gone.user == user]) for column in state.events_by_user.row(user)]
         added = new[np.flatnonzero(new.user == user)]
-        rows[user] = _inserted_by_time(kept, (added.post, added.time, added.kind, added.received, added.seq))
+        columns = added.post, added.time, added.kind, added.received, added.seq
+        rows[user] = _in_order(kept, columns, EVENT_ORDER)
     return rows
 
 
@@ -192,14 +194,15 @@ def _changed_posts(state: FeedState, pairs: Sequence[PairEvents], events: EventC
                 np.array([time for time, _, _ in new], np.float64),
                 np.array([kind for *_, kind in new], np.uint8),
             )
-            rows[post] = _inserted_by_time(kept, columns)
+            rows[post] = _in_order(kept, columns, ENGAGEMENT_ORDER)
     return rows
 
 
-def _inserted_by_time(kept: Columns, added: Columns) -> list[NDArray[Any]]:
-    """The columns with `added` rows before the first later row; the second column holds the times."""
-    place: Any = np.searchsorted(kept[1], added[1], side="right")
-    return [np.insert(column, place, values) for column, values in zip(kept, added, strict=True)]
+def _in_order(kept: Columns, added: Columns, order_by: tuple[int, ...]) -> list[NDArray[Any]]:
+    """The columns of both; of equal entries, the added ones are the last."""
+    columns = [np.concatenate(both) for both in zip(kept, added, strict=True)]
+    order = np.lexsort([columns[column] for column in order_by])
+    return [column[order] for column in columns]
 
 
 def _recount(state: FeedState, posts: NDArray[np.intp], writing: Writing) -> None:

@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from app.domain.entities import User
 from app.domain.entities.control import Control
 from app.domain.feed.array_tree import key_array
-from app.domain.feed.bounded_lists import cut_events, cut_users, lists_to_cut
+from app.domain.feed.bounded_lists import (
+    ENGAGEMENT_ORDER,
+    EVENT_ORDER,
+    append_in_order,
+    cut,
+    cut_events,
+    lists_to_cut,
+)
 from app.domain.feed.changed_rows import ChangedRows
 from app.domain.feed.controls import ControlEntry, FeedControls
 from app.domain.feed.dataset import EventColumns
@@ -398,8 +405,10 @@ class FeedState:
     def append_to_lists(self, events: EventColumns) -> None:
         """Add events that count to the lists by user and by post, and to no counter."""
         users, posts = events.user.astype(np.intp), events.post.astype(np.intp)
-        self.events_by_user.append(users, events.post, events.time, events.kind, events.received, events.seq)
-        self.users_by_post.append(posts, events.user, events.time, events.kind)
+        of_users = events.post, events.time, events.kind, events.received, events.seq
+        append_in_order(self.events_by_user, users, *of_users, order_by=EVENT_ORDER)
+        of_posts = events.user, events.time, events.kind
+        append_in_order(self.users_by_post, posts, *of_posts, order_by=ENGAGEMENT_ORDER)
         self.cut_lists(users, posts)
 
     def cut_lists(
@@ -416,7 +425,7 @@ class FeedState:
                 cut_events(self.events_by_user, self.earlier_events, users[step], limits.events_per_user)
         for step in slices_by_size(self.users_by_post.lengths(posts)):
             with writing():
-                cut_users(self.users_by_post, posts[step], limits.users_per_post)
+                cut(self.users_by_post, posts[step], limits.users_per_post)
 
     def growing_arrays(self) -> list[tuple[object, str]]:
         """The owner and the name of each array whose rows grow (see RaggedArray.compacted)."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from app.domain.feed.array_tree import ArrayTree, Concatenated, Late
 from app.domain.feed.dataset import KEY_DTYPE
 
-FORMAT: Final = 4
+FORMAT: Final = 5
 _MAGIC: Final = b"FEEDSN" + FORMAT.to_bytes(2, "little")
 _TABLE: Final = slice(8, 24)
 _CODE: Final = slice(24, 56)

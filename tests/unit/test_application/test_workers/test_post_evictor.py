@@ -265,6 +265,9 @@ def test_rankings_between_the_steps_of_an_eviction_leave_nothing_outdated(model:
 @settings(max_examples=10)
 @example(changes=[], later=[("event", 0, 0), ("event", 0, 1)])  # sums in another order
 @example(changes=[], later=[("delete", 0, 0), ("delete", 0, 2)])  # other posts of their author are older
+@example(  # the event that arrived last is not the newest of its user
+    changes=[], later=[("event", 0, 0), ("event", 0, 4), ("event", 1, 0), ("event", 1, 1)]
+)
 @given(changes=random_changes, later=random_changes)
 def test_lists_do_not_depend_on_the_rows_of_posts(changes: list[Change], later: list[Change]) -> None:
     service = a_service(12, options=replace(FEW_CANDIDATES, exploration_share=0.0))
