@@ -128,7 +128,14 @@ def build_workers(
     follower = reconciler = evictor = user_evictor = snapshot_writer = None
     if storage.feed_log is not None:
         follower = LogFollower(
-            feed, storage.feed_log, updater, intervals, stopping, live_posts, return_free_memory
+            feed,
+            storage.feed_log,
+            updater,
+            intervals,
+            stopping,
+            live_posts,
+            user_live_days * DAY,
+            return_free_memory,
         )
         reconciler = Reconciler(follower, intervals)
         evictor = PostEvictor(updater, live_posts, stopping, return_free_memory)

@@ -22,8 +22,10 @@ from app.domain.errors import (
     UnknownUser,
 )
 from app.domain.feed.dataset import (
+    NO_PARTS,
     NO_TIME,
     EventColumns,
+    EventParts,
     FeedDataset,
     FollowColumns,
     InterestColumns,
@@ -546,6 +548,10 @@ class InMemoryRecommendations:
 _NO_KEYS = RowKeys()
 
 
+def _two_parts(events: EventColumns, by: str) -> list[EventColumns]:
+    return [events[np.flatnonzero(getattr(events, by) % 2 == part)] for part in range(2)]
+
+
 class InMemoryFeedLog:
     """FeedLog. No two transactions overlap here, so nothing ever comes twice."""
 
@@ -562,6 +568,7 @@ class InMemoryFeedLog:
         counting: CountingRule | None = DEFAULT_RULE,
         *,
         embeddings: bool = True,
+        in_parts: bool = False,
     ) -> FeedSnapshot:
         """Reads every post, and all embeddings."""
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
@@ -570,7 +577,13 @@ class InMemoryFeedLog:
         pages = sorted((row.page for row in self._tables.pages), key=lambda page: page.shown_at)
         checksums, events = self._checksums(), EventChecksums()
         events.add(checksums.events.keys, checksums.events.values)
-        return FeedSnapshot(self._history(), position, frozenset(), controls, pages, checksums, events)
+        history, parts = self._history(), NO_PARTS
+        if in_parts:
+            parts = EventParts(*(_two_parts(history.events, by) for by in ("user", "post")))
+            history = replace(history, events=history.events[:0])
+        return FeedSnapshot(
+            history, position, frozenset(), controls, pages, checksums, events, event_parts=parts
+        )
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables

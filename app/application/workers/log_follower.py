@@ -1,5 +1,6 @@
 """Follows the log of the database: reads the whole feed once, then the changes."""
 
+import math
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -30,6 +31,7 @@ class LogFollower:
     """Keeps the served state current with the database. `stopping` ends a read between two batches.
 
     live_posts      which posts a full read needs
+    idle_seconds    users who did nothing for so long before the last event are away after a full read
     release_memory  called after a full read, which needs more memory than the state
     captures_all    whether triggers capture every change; else the newest posts are read in short intervals
     """
@@ -40,6 +42,7 @@ class LogFollower:
     intervals: PollIntervals
     stopping: threading.Event
     live_posts: LivePostLimits = DEFAULT_LIMITS
+    idle_seconds: float = math.inf
     release_memory: Callable[[], None] = lambda: None
     captures_all: bool = field(default=True, init=False)
     _newest_read_at: float = field(default_factory=monotonic, init=False)
@@ -155,7 +158,7 @@ class LogFollower:
         """The state of a full read. The rows that were read are freed."""
         state = self.feed.state
         projects = self.feed.ranker.vectors([]).embedding.shape[1] > 0
-        snapshot = self.feed_log.read_all(self.live_posts, state.counting, embeddings=projects)
+        snapshot = self.feed_log.read_all(self.live_posts, state.counting, embeddings=projects, in_parts=True)
         _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
         _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
         timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
@@ -163,7 +166,7 @@ class LogFollower:
         if snapshot.dataset.posts.embedding is not None:
             timeline.project_embeddings(self.feed.ranker.project)
         events = EventUpdates(snapshot.event_checksums.newest(MAX_REMEMBERED_EVENTS).keys)
-        return snapshot.to_state(timeline), events, snapshot.position
+        return snapshot.to_state(timeline, self.idle_seconds), events, snapshot.position
 
     def read_changes(self) -> None:
         """Apply all changes up to now, or until the service stops."""

@@ -6,6 +6,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from app.domain.feed.dataset import EventColumns
 from app.domain.feed.slices import Writing, slices
 from app.domain.feed.state import FeedState
 
@@ -29,6 +30,17 @@ def idle_users(state: FeedState, idle_seconds: float) -> Rows:
     last = np.maximum(last, state.requested[: state.n_users])
     idle: Rows = np.flatnonzero(has_events & (last < last.max(initial=-np.inf) - idle_seconds))
     return idle
+
+
+def note_idle_users(state: FeedState, events: EventColumns, since: float) -> None:
+    """Note that the users without one of `events` since a time in seconds are away, before lists have these.
+
+    `events` (n_events,) in order of time, all of their users.
+    """
+    users, place = np.unique(events.user, return_inverse=True)
+    last = np.empty(len(users))
+    last[place] = events.time  # of several events of a user, the last one stays
+    state.is_away[users[last < since]] = True
 
 
 def send_away(state: FeedState, users: Rows, writing: Writing = nullcontext) -> None:

@@ -36,10 +36,12 @@ def append_in_order(
         new = values[column][places]
         is_late = (last > new) | ((last == new) & is_late)
     lists.append(rows, *values)
-    for row in np.unique(rows[places[is_late]]).tolist():
-        columns = lists.row(row)
-        order = np.lexsort([columns[column] for column in order_by])
-        lists.replace(row, *(column[order] for column in columns))
+    late = np.unique(rows[places[is_late]])
+    if len(late):
+        lengths = lists.lengths(late)
+        places, columns = lists.gather(late, int(lengths.max()))
+        order = np.lexsort([*(columns[column] for column in order_by), places])
+        lists.replace_rows(late, lengths, *(column[order] for column in columns))
 
 
 def cut_events(events_by_user: RaggedArray, earlier_events: RaggedArray, users: Rows, limit: int) -> None:

@@ -179,6 +179,21 @@ class EventColumns:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class EventParts:
+    """Events twice, in parts, so that memory holds one part at a time.
+
+    by_user  a part has all events of some users, in order of time
+    by_post  a part has all events of some posts, in order of time
+    """
+
+    by_user: Iterable[EventColumns] = ()
+    by_post: Iterable[EventColumns] = ()
+
+
+NO_PARTS: Final = EventParts()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyedEvents:
     """(n_events,) interactions as in EventColumns, in any order, with the keys (V16) of their users and posts."""
 

@@ -1,6 +1,6 @@
-"""Makes the lists of a state from all its events at once. Lists that grow move, and take three times the memory."""
+"""Makes the lists of a state from all events of many users or posts at once, so that no list grows or is cut."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -8,53 +8,39 @@ from numpy.typing import NDArray
 
 from app.domain.feed.dataset import EventColumns
 from app.domain.feed.list_limits import longest
-from app.domain.feed.ragged import RaggedArray
 from app.domain.feed.state import FeedState
 
 _EVENTS_PER_PART: Final = 500_000
-_UNLIMITED: Final = 2**31 - 1
-_DTYPES: Final = {
-    "user": np.int32,
-    "post": np.int32,
-    "kind": np.uint8,
-    "time": np.float64,
-    "received": np.float64,
-    "seq": np.int64,
-}
 
 
-def fill_lists(state: FeedState, events: EventColumns, counted: NDArray[np.bool_]) -> None:
-    """Add the events that count to the empty lists of a state by user and by post.
+def fill_lists_of_users(state: FeedState, events: EventColumns, counted: NDArray[np.bool_]) -> None:
+    """Make the lists of events of some users, who have none, from all their events; of those who are not away.
 
-    events   (n_events,) in order of time, of users and posts that the state has
+    events   (n_events,) in order of time
     counted  (n_events,) true for those that count
     """
-    limit = state.limits.events_per_user
-    newest, earlier = _newest_and_earlier(events.user, counted, limit)
-    columns = ("post", "time", "kind", "received", "seq")
-    state.events_by_user = _lists(events, "user", newest, columns, longest(limit))
-    state.earlier_events = _lists(events, "user", earlier, ("post", "kind"))
-    limit = state.limits.users_per_post
-    newest, _ = _newest_and_earlier(events.post, counted, limit)
-    state.users_by_post = _lists(events, "post", newest, ("user", "time", "kind"), longest(limit))
-    state.reserve(state.n_users, state.n_posts)
+    in_memory = counted & ~state.is_away[events.user]
+    newest, earlier = _newest_and_earlier(events.user, in_memory, state.limits.events_per_user)
+    for some in _slices(newest):
+        part = events[some]
+        columns = part.post, part.time, part.kind, part.received, part.seq
+        state.events_by_user.append(part.user.astype(np.intp), *columns)
+    for some in _slices(earlier):
+        part = events[some]
+        state.earlier_events.append(part.user.astype(np.intp), part.post, part.kind)
 
 
-def _lists(
-    events: EventColumns,
-    by: str,
-    places: NDArray[np.int32],
-    columns: Sequence[str],
-    longest: int = _UNLIMITED,
-) -> RaggedArray:
-    """The columns of the events at some places, which ascend by the column `by`. It copies a part after the other."""
-    rows = getattr(events, by)[places]
-    lists = RaggedArray.of_entries(rows, *(_DTYPES[name] for name in columns), longest=longest)
+def fill_lists_of_posts(state: FeedState, events: EventColumns, counted: NDArray[np.bool_]) -> None:
+    """The same for the lists of users of some posts, from all events of these posts."""
+    newest, _ = _newest_and_earlier(events.post, counted, state.limits.users_per_post)
+    for some in _slices(newest):
+        part = events[some]
+        state.users_by_post.append(part.post.astype(np.intp), part.user, part.time, part.kind)
+
+
+def _slices(places: NDArray[np.int32]) -> Iterator[NDArray[np.intp]]:
     for start in range(0, len(places), _EVENTS_PER_PART):
-        part = events[places[start : start + _EVENTS_PER_PART].astype(np.intp)]
-        for index, name in enumerate(columns):
-            lists.column(index)[start : start + len(part)] = getattr(part, name)
-    return lists
+        yield places[start : start + _EVENTS_PER_PART].astype(np.intp)
 
 
 def by_row_in_parts(rows: NDArray[np.integer[Any]]) -> Iterator[NDArray[np.intp]]:

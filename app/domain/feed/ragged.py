@@ -66,7 +66,7 @@ class RaggedArray:
     """Rows of unequal length that grow at their end. Every entry has one value in each of several columns.
 
     The entries of all rows share one flat array (pool) per column. A row that exceeds its capacity moves to the end of
-    the pool and gets twice the capacity. All rows of a batch move at once, and one fancy index reads any set of rows.
+    the pool and gets twice the length. All rows of a batch move at once, and one fancy index reads any set of rows.
     Only a row that had entries has a slot, which knows its place in the pool. Any other row takes 4 bytes: its slot is
     0, which has no entries.
     """
@@ -81,26 +81,6 @@ class RaggedArray:
         self._start = np.zeros(1, np.int64)  # by slot, as are the following
         self._length = np.zeros(1, np.int32)
         self._capacity = np.zeros(1, np.int32)
-
-    @classmethod
-    def of_entries(
-        cls, rows: NDArray[np.integer[Any]], *dtypes: DTypeLike, longest: int = _MAX_LENGTH
-    ) -> "RaggedArray":
-        """An array with one entry for each of the ascending `rows` (n,); an eighth more fit behind.
-
-        The values of all entries are 0, until `column` gets others in the order of `rows`.
-        """
-        result = cls(*dtypes, longest=longest)
-        first = np.flatnonzero(np.diff(rows, prepend=-1))
-        result.ensure_rows(int(rows.max(initial=-1)) + 1)
-        result._used, result._slots = len(rows), 1 + len(first)
-        result._slot_of[rows[first]] = np.arange(1, result._slots)
-        result._length = np.diff(first, prepend=0, append=len(rows)).astype(np.int32)
-        result._length[0] = 0
-        result._capacity = result._length.copy()
-        result._start = np.cumsum(result._length) - result._length
-        result._pools = [np.zeros(result._used + result._used // 8 + 16, dtype) for dtype in dtypes]
-        return result
 
     def ensure_rows(self, rows: int) -> None:
         """Make rows 0..`rows` - 1 addressable."""
@@ -308,7 +288,8 @@ class RaggedArray:
             self._slots += len(new)
             self._reserve_slots(self._slots)
         moving, needed = slots[short], needed[short]
-        capacity = np.maximum(2 * needed, _MIN_CAPACITY)
+        grows = self._capacity[moving] > 0
+        capacity = np.maximum(np.where(grows, 2 * needed, needed), _MIN_CAPACITY)
         capacity = np.maximum(np.minimum(capacity, self._longest), needed)
         start = self._used + capacity.cumsum() - capacity
         length = self._length[moving].astype(np.intp)

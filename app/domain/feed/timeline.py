@@ -1,7 +1,7 @@
 """Applies recorded events to a feed state: all of them at once for serving, or those up to a time for the replay."""
 
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
-from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
+from app.domain.feed.away_users import note_idle_users
+from app.domain.feed.dataset import NO_PARTS, EventColumns, EventParts, FeedDataset, PageColumns
 from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.engagement_totals import EngagementTotals
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
-from app.domain.feed.filled_lists import by_row_in_parts, fill_lists
+from app.domain.feed.filled_lists import by_row_in_parts, fill_lists_of_posts, fill_lists_of_users
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
 from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.slices import slices
@@ -56,8 +57,7 @@ class FeedTimeline:
     """A dataset in order of time.
 
     A post exists from the earlier of its creation and its first interaction, and a user from their first occurrence.
-    Users and posts get rows in this order (ties by key). So the state at a time does not depend on later rows, and a
-    full read and a replay of a feed number their rows in the same way.
+    Users and posts get rows in this order (ties by key), so the state at a time does not depend on later rows.
     """
 
     def __init__(
@@ -95,14 +95,7 @@ class FeedTimeline:
         self._user_order, self._user_times, self.user_row = _by_time(self.appears, users.key)
         self._follow_order = np.argsort(since, kind="stable")
         self._follow_times = since[self._follow_order]
-        self.events = EventColumns(
-            self.user_row[events.user].astype(np.int32),
-            self.post_row[events.post].astype(np.int32),
-            events.kind,
-            events.time_us,
-            events.seq,
-            received_us=None if replay else events.received_us,
-        )
+        self.events = self._with_rows_of_state(events)
         self.pages = self._pages_of_state(pages)
         self.counted = np.ones(len(events), np.bool_) if start is None else start.counted
         if counting is not None and start is None:
@@ -182,20 +175,48 @@ class FeedTimeline:
             counted[places] = counted_events(rule, self.events[places], author)
         return counted
 
-    def _apply_all_events(self) -> None:
-        """Apply the events of a state without any: its arrays take their room once, because they do not grow."""
+    def _apply_all_events(self, parts: EventParts, idle_seconds: float) -> None:
+        """Apply the events of a state without any, and those in parts."""
         self._apply_entities(np.inf)
         self._add_users(len(self._user_order))
-        for these in slices(range(len(self.events)), EVENTS_PER_STEP):
-            step = slice(these[0], these[-1] + 1)
-            self.state.count(self.events[step], self.counted[step])
-        fill_lists(self.state, self.events, self.counted)
+        self._count(self.events, self.counted)
+        fill_lists_of_users(self.state, self.events, self.counted)
         self._events = len(self.events)
+        for events, counted in self._counted_parts(parts.by_post):
+            self._count(events, counted)
+        last = self.state.last_engaged[: self.state.n_posts].max(initial=-np.inf)
+        for events, counted in self._counted_parts(parts.by_user):
+            note_idle_users(self.state, events[np.flatnonzero(counted)], last - idle_seconds)
+            fill_lists_of_users(self.state, events, counted)
 
-    def apply_all(self) -> FeedState:
-        """Apply all the rest, users that nothing names included."""
+    def _counted_parts(
+        self, parts: Iterable[EventColumns]
+    ) -> Iterator[tuple[EventColumns, NDArray[np.bool_]]]:
+        """The parts with rows of the state, and which events count: all of a user with a post are in one part."""
+        authors = self._author_rows(self.post_order)
+        for part in parts:
+            events = self._with_rows_of_state(part)
+            rule = self.state.counting
+            counted = (
+                np.ones(len(events), np.bool_) if rule is None else counted_events(rule, events, authors)
+            )
+            yield events, counted
+
+    def _count(self, events: EventColumns, counted: NDArray[np.bool_]) -> None:
+        """Count all events of some posts, and fill the lists of their users."""
+        for these in slices(range(len(events)), EVENTS_PER_STEP):
+            step = slice(these[0], these[-1] + 1)
+            self.state.count(events[step], counted[step])
+        fill_lists_of_posts(self.state, events, counted)
+
+    def apply_all(self, event_parts: EventParts = NO_PARTS, idle_seconds: float = np.inf) -> FeedState:
+        """Apply all the rest, users that nothing names included.
+
+        event_parts   further events with rows of the dataset, if this is no replay and has applied nothing yet
+        idle_seconds  users of these events who did nothing for so long before the last one are away
+        """
         if not (self._replay or self._events):
-            self._apply_all_events()
+            self._apply_all_events(event_parts, idle_seconds)
         self.advance(np.inf)
         self._add_users(len(self._user_order))
         if not self._replay:
@@ -250,6 +271,16 @@ class FeedTimeline:
             created = users.created[those]
             self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
         self._users = until
+
+    def _with_rows_of_state(self, events: EventColumns) -> EventColumns:
+        return EventColumns(
+            self.user_row[events.user].astype(np.int32),
+            self.post_row[events.post].astype(np.int32),
+            events.kind,
+            events.time_us,
+            events.seq,
+            received_us=None if self._replay else events.received_us,
+        )
 
     def _pages_of_state(self, pages: PageColumns) -> PageColumns:
         """Pages with rows of the state, without posts that do not exist before the page."""

@@ -1,5 +1,6 @@
 """Port: reading the feed, once as a whole and then as it changes."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
-from app.domain.feed.dataset import FeedDataset
+from app.domain.feed.dataset import NO_PARTS, EventParts, FeedDataset
 from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import (
@@ -65,9 +66,15 @@ class FeedSnapshot:
     complete_from: tuple[float, int] | None = None
     """As in FeedState."""
 
-    def to_state(self, timeline: FeedTimeline) -> FeedState:
-        """The state of what was read; `timeline` holds `dataset` and has applied nothing yet."""
-        state = timeline.apply_all()
+    event_parts: EventParts = NO_PARTS
+    """Events that the dataset lacks, with its rows."""
+
+    def to_state(self, timeline: FeedTimeline, idle_seconds: float = math.inf) -> FeedState:
+        """The state of what was read; `timeline` holds `dataset` and has applied nothing yet.
+
+        Users in `event_parts` who did nothing for `idle_seconds` before the last event are away.
+        """
+        state = timeline.apply_all(self.event_parts, idle_seconds)
         if self.checksums is not None:
             events = self.event_checksums
             state.checksums = RowChecksums.of(self.checksums, events, state.user_rows, state.post_rows)
@@ -175,11 +182,13 @@ class FeedLog(Protocol):
         counting: CountingRule | None = DEFAULT_RULE,
         *,
         embeddings: bool = True,
+        in_parts: bool = False,
     ) -> FeedSnapshot:
         """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot.
 
         `live_posts` may skip posts that are not live, and their events, if they are many; None reads every post.
-        `counting` says which events make posts live, and `embeddings` whether those of posts are read.
+        `counting` says which events make posts live, and `embeddings` whether those of posts are read. `in_parts`
+        gives the events as `event_parts`, so that memory holds a part of them at a time.
         """
 
     def read_changes(self, since: LogPosition) -> FeedChanges:

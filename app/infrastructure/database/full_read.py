@@ -31,6 +31,7 @@ from app.domain.feed.embeddings import same_length
 from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.embeddings import EMBEDDING_HASH, SENT_EMBEDDING, embedding_of
+from app.infrastructure.database.event_files import EventFiles
 from app.infrastructure.database.schema import SchemaName
 
 log = structlog.get_logger()
@@ -154,6 +155,7 @@ def read_feed(
     *,
     own_tables: bool,
     embeddings: bool = True,
+    event_files: EventFiles | None = None,
 ) -> FeedRows:
     """All posts, follows and events that the connection's transaction sees.
 
@@ -161,6 +163,7 @@ def read_feed(
     chosen      the posts that are read, with their events; None: all
     own_tables  the views show our own tables
     embeddings  whether those of posts are read
+    event_files get the events, which the columns then lack
 
     Use a repeatable-read snapshot. Events and follows of users or posts that the views do not contain are skipped:
     adopted tables have no foreign keys to ours.
@@ -174,7 +177,9 @@ def read_feed(
     shown = schema["user_interaction"]
     if of_other_posts and not own_tables:
         shown = f"(SELECT * FROM {shown} WHERE post_id IN (SELECT id FROM {every})) AS shown"
-    events, of_events = _events(connection, shown, user_rows, UuidIndex(posts.key), of_other_posts)
+    events, of_events = _events(
+        connection, shown, user_rows, UuidIndex(posts.key), of_other_posts, event_files
+    )
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
     interests, of_interests = _interests(connection, schema, user_rows)
@@ -379,28 +384,36 @@ def _follows(connection: Connection, schema: SchemaName, users: UuidIndex) -> Fo
 
 
 def _events(
-    connection: Connection, source: str, users: UuidIndex, posts: UuidIndex, of_other_posts: bool
+    connection: Connection,
+    source: str,
+    users: UuidIndex,
+    posts: UuidIndex,
+    of_other_posts: bool,
+    event_files: EventFiles | None,
 ) -> tuple[EventColumns, EventChecksums]:
-    """The events of `source` with `posts`, in order of time, and the checksums of these, or also `of_other_posts`."""
+    """The events of `source` with `posts`, in order of time, and the checksums of these, or also `of_other_posts`.
+
+    `event_files` get the events if they are given, and the columns are empty.
+    """
     statement = f"""
         SELECT string_agg(record, ''::bytea), max(seq) FROM (
             SELECT {EVENT_RECORD} || int4send({EVENT_HASH}) AS record, seq
             FROM {source} WHERE seq > %s ORDER BY seq LIMIT {RECORDS_PER_PAGE}
         ) AS packed"""
-    page, last, n_read = np.empty(0, EVENT), 0, 0
-    pages: list[EventColumns] = []
+    no_rows = np.empty(0, np.int32)
+    pages = [keyed_events(np.empty(0, EVENT)).with_rows(no_rows, no_rows)]
+    store = pages.append if event_files is None else event_files.append
     checksums = EventChecksums()
-    while True:
+    last, n_read, n_pages = 0, 0, 0
+    while (read := connection.exec_driver_sql(statement, (last,)).one())[0] is not None:
+        content, last = read
+        page = np.frombuffer(content, EVENT)
         user, post = users.rows(page["user"]), posts.rows(page["post"])
-        pages.append(keyed_events(page).with_rows(user, post))
+        store(keyed_events(page).with_rows(user, post))
         shown = np.flatnonzero((user >= 0) & ((post >= 0) | of_other_posts))
         checksums.add(page["seq"][shown].astype(np.int64), page["checksum"][shown])
-        content, highest = connection.exec_driver_sql(statement, (last,)).one()
-        if content is None:
-            break
-        page, last = np.frombuffer(content, EVENT), highest
-        n_read += len(page)
-        if len(pages) % _PAGES_PER_REPORT == 0:
+        n_read, n_pages = n_read + len(page), n_pages + 1
+        if n_pages % _PAGES_PER_REPORT == 0:
             log.info("feed.reading", events=n_read)
     events = EventColumns.concatenate(pages)
     pages.clear()  # the sort needs memory too

@@ -106,7 +106,11 @@ def open_storage(settings: Settings, stack: ExitStack) -> Storage:
     return replace(
         _storage(engine, schema, settings.statement_budget_ms / 1000, Tombstones(erasure_secrets(settings))),
         feed_log=SqlFeedLog(
-            engine, schema, load_budget_seconds=settings.load_budget_seconds, lock_seconds=_LOCK_SECONDS
+            engine,
+            schema,
+            load_budget_seconds=settings.load_budget_seconds,
+            lock_seconds=_LOCK_SECONDS,
+            event_folder=settings.snapshot_dir,
         ),
         posts=SqlPostRepository(engine, schema, budget_seconds=_POSTS_BUDGET_SECONDS),
         recommendations=SqlRecommendationRepository(engine, schema),

@@ -227,6 +227,27 @@ def test_a_list_without_its_database_keeps_what_it_has():
     assert events(service.feed.state, "reader0") == before
 
 
+def test_a_full_read_makes_no_lists_of_users_who_are_away(monkeypatch):
+    service = a_bounded_service()
+    service.track("reader", "p3", "view")
+    service.pass_time(3600)
+    service.track("other", "p4", "view")
+
+    fresh = SmallService(tables=service.tables, options=service.options, clock=service.clock)
+    follower = fresh.workers.follower
+    assert follower is not None
+    monkeypatch.setattr(follower, "idle_seconds", 1800)
+    fresh.catch_up()
+
+    state = fresh.feed.state
+    reader, other = (state.user_rows[user_uuid(name).bytes] for name in ("reader", "other"))
+    assert [state.is_away[user] for user in (reader, other)] == [True, False]
+    assert state.events_by_user.length(reader) == 0
+    assert "p3" not in names(fresh.page("reader", limit=50))  # the request brings its events back
+    assert not state.is_away[reader]
+    assert differences(fresh) == differences(service) == []
+
+
 def erase(service: SmallService) -> None:
     service.tables.remove_user(user_uuid("reader"))
     service.add_users("reader")

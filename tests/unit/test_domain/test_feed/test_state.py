@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.domain.feed.dataset import EventParts
 from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 from app.domain.feed.post_settings import PostSettings
@@ -16,6 +17,7 @@ from app.domain.feed.state import FeedState
 from app.domain.feed.state_arrays import state_from_arrays
 from app.domain.feed.timeline import FeedTimeline
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
+from tests.support.live_feeds import feed_differences
 from tests.support.state_copies import copied, saved_arrays
 
 MOMENTS = st.lists(st.integers(0, 42).map(lambda step: step * 1800.0), max_size=8).map(sorted)
@@ -55,6 +57,23 @@ def test_any_steps_lead_to_the_same_bytes(feed, moments, replay, limits):
         stepwise.advance(moment)
 
     assert comparable(stepwise.apply_all()) == comparable(at_once.apply_all())
+
+
+@given(feeds(), st.integers(1, 4), st.sampled_from([DEFAULT_LIST_LIMITS, ListLimits(2, 1)]))
+def test_events_in_parts_give_the_state_of_all_events_at_once(feed, parts, limits):
+    def in_parts(row):
+        return [events[np.flatnonzero(getattr(events, row) % parts == part)] for part in range(parts)]
+
+    dataset = feed.dataset()
+    events = dataset.events
+    without_events = replace(dataset, events=events[:0])
+
+    at_once = FeedTimeline(dataset, replay=False, limits=limits).apply_all()
+    timeline = FeedTimeline(without_events, replay=False, limits=limits)
+    by_parts = timeline.apply_all(EventParts(in_parts("user"), in_parts("post")))
+
+    assert feed_differences(by_parts, at_once, 43 * 1800.0) == []
+    assert by_parts.n_events == at_once.n_events
 
 
 @given(feeds(), MOMENTS)
