@@ -8,7 +8,7 @@ from numpy.typing import DTypeLike, NDArray
 
 from app.domain.feed.array_tree import ArrayTree, array_of, check, check_range, group_of, number_of
 
-_MIN_CAPACITY = 4  # entries of a row that has any
+_MIN_CAPACITY = 4  # entries of a row that grew
 _MAX_LENGTH = 2**31 - 1
 _MAX_POOL_RATIO = 2  # of the pool to the entries, and of the slots to the rows with entries
 _MAX_UNUSED = 65_536  # entries or slots beyond this ratio
@@ -288,8 +288,9 @@ class RaggedArray:
             self._slots += len(new)
             self._reserve_slots(self._slots)
         moving, needed = slots[short], needed[short]
-        grows = self._capacity[moving] > 0
-        capacity = np.maximum(np.where(grows, 2 * needed, needed), _MIN_CAPACITY)
+        # exactly what its first entries need: most rows that are filled at once never grow
+        had_entries = self._capacity[moving] > 0
+        capacity = np.where(had_entries, np.maximum(2 * needed, _MIN_CAPACITY), needed)
         capacity = np.maximum(np.minimum(capacity, self._longest), needed)
         start = self._used + capacity.cumsum() - capacity
         length = self._length[moving].astype(np.intp)

@@ -223,8 +223,6 @@ class FeedTimeline:
             self.state.set_users(list(user_settings(self.dataset)))
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
-            for owner, name in self.state.growing_arrays():
-                setattr(owner, name, getattr(owner, name).compacted())
         return self.state
 
     def posts_before(self, time: float) -> int:
