@@ -1,6 +1,7 @@
 """Keeps the lists of events by user and of users by post in order of time, and cuts them to their newest entries."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,25 +24,34 @@ ENGAGEMENT_ORDER: Final = (1,)
 """As `EVENT_ORDER`, of the users of a post: the time. Users at one time are in order of arrival."""
 
 
-def append_in_order(
-    lists: RaggedArray, rows: Rows, *values: NDArray[np.generic], order_by: tuple[int, ...]
-) -> None:
+def append_in_order(lists: RaggedArray, rows: Rows, *values: NDArray[Any], order_by: tuple[int, ...]) -> None:
     """Append `values[...][i]` to the list of `rows[i]`, and put lists in order that have newer entries.
 
     The new entries of each list are in the order `order_by`, as all lists are.
     """
-    places, newest = lists.gather(rows, 1, columns=order_by)
-    is_late = np.zeros(len(places), np.bool_)
-    for column, last in zip(order_by, newest, strict=True):
-        new = values[column][places]
-        is_late = (last > new) | ((last == new) & is_late)
+    late = _rows_with_newer_entries(lists, rows, values, order_by)
     lists.append(rows, *values)
-    late = np.unique(rows[places[is_late]])
     if len(late):
         lengths = lists.lengths(late)
         places, columns = lists.gather(late, int(lengths.max()))
         order = np.lexsort([*(columns[column] for column in order_by), places])
         lists.replace_rows(late, lengths, *(column[order] for column in columns))
+
+
+def _rows_with_newer_entries(
+    lists: RaggedArray, rows: Rows, values: Sequence[NDArray[Any]], order_by: tuple[int, ...]
+) -> Rows:
+    """Those of `rows` whose newest entry is after one of the entries `values[...][i]` of the row, each once."""
+    time = order_by[-1]
+    if not (
+        lists.newest(rows, time) >= values[time]
+    ).any():  # as almost always, so that events take less time
+        return rows[:0]
+    is_after = np.zeros(len(rows), np.bool_)
+    for column in order_by:
+        newest, new = lists.newest(rows, column), values[column]
+        is_after = (newest > new) | ((newest == new) & is_after)
+    return np.unique(rows[is_after & (lists.lengths(rows) > 0)])
 
 
 def cut_events(events_by_user: RaggedArray, earlier_events: RaggedArray, users: Rows, limit: int) -> None:

@@ -139,6 +139,13 @@ class RaggedArray:
             start = max(start, end - last)
         return tuple([pool[start:end] for pool in self._pools])
 
+    def newest(self, rows: NDArray[np.intp], column: int) -> NDArray[Any]:
+        """(n_rows,) the value of the newest entry of each row; of a row without entries it has no meaning."""
+        if not self._used:
+            return np.zeros(len(rows), self._pools[column].dtype)
+        slots = self._slot_of[rows]
+        return self._pools[column].take(self._start[slots] + self._length[slots] - 1)
+
     def gather(
         self, rows: NDArray[np.intp], last: int, columns: Sequence[int] | None = None
     ) -> tuple[NDArray[np.intp], tuple[NDArray[Any], ...]]:
