@@ -125,6 +125,7 @@ def build_workers(
     stopping = threading.Event()
     updater = StateUpdater(feed, storage.posts, storage.interactions, options, observer)
     watcher = ModelWatcher(feed, models, updater)
+    idle_seconds = user_live_days * DAY
     follower = reconciler = evictor = user_evictor = snapshot_writer = None
     if storage.feed_log is not None:
         follower = LogFollower(
@@ -134,12 +135,12 @@ def build_workers(
             intervals,
             stopping,
             live_posts,
-            user_live_days * DAY,
-            return_free_memory,
+            idle_seconds=idle_seconds,
+            release_memory=return_free_memory,
         )
         reconciler = Reconciler(follower, intervals)
         evictor = PostEvictor(updater, live_posts, stopping, return_free_memory)
-        user_evictor = UserEvictor(updater, user_live_days * DAY, return_free_memory)
+        user_evictor = UserEvictor(updater, idle_seconds, return_free_memory)
         if snapshots is not None:
             snapshot_writer = SnapshotWriter(feed, updater, snapshots, snapshot_interval_seconds)
     experiment_reader = None

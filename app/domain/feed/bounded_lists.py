@@ -10,18 +10,16 @@ from app.domain.feed.list_limits import longest
 from app.domain.feed.ragged import RaggedArray, ranges_to_indices
 
 Rows = NDArray[np.intp]
+EVENT_ORDER: Final = (4, 1)
+"""The columns by which the events of a user are in order, as `np.lexsort` gets them: the time, then the number."""
+ENGAGEMENT_ORDER: Final = (1,)
+"""As `EVENT_ORDER`, of the users of a post: the time. Users at one time are in order of arrival."""
 
 
 def lists_to_cut(lists: RaggedArray, rows: Rows, limit: int) -> Rows:
     """Those of `rows` whose lists are longer than a limit allows (see `longest`): ascending, each once."""
     is_longer = lists.lengths(rows) > longest(limit)
     return np.unique(rows[is_longer]) if is_longer.any() else rows[:0]
-
-
-EVENT_ORDER: Final = (4, 1)
-"""The columns by which the events of a user are in order, as `np.lexsort` gets them: the time, then the number."""
-ENGAGEMENT_ORDER: Final = (1,)
-"""As `EVENT_ORDER`, of the users of a post: the time. Users at one time are in order of arrival."""
 
 
 def append_in_order(lists: RaggedArray, rows: Rows, *values: NDArray[Any], order_by: tuple[int, ...]) -> None:
@@ -43,10 +41,9 @@ def _rows_with_newer_entries(
 ) -> Rows:
     """Those of `rows` whose newest entry is after one of the entries `values[...][i]` of the row, each once."""
     time = order_by[-1]
-    if not (
-        lists.newest(rows, time) >= values[time]
-    ).any():  # as almost always, so that events take less time
-        return rows[:0]
+    is_not_before = lists.newest(rows, time) >= values[time]
+    if not is_not_before.any():
+        return rows[:0]  # as almost always; the rest would double the time of recording events
     is_after = np.zeros(len(rows), np.bool_)
     for column in order_by:
         newest, new = lists.newest(rows, column), values[column]
@@ -60,8 +57,7 @@ def cut_events(events_by_user: RaggedArray, earlier_events: RaggedArray, users: 
     The posts and kinds of the others go to `earlier_events`, so that seen posts stay known.
     """
     lengths = events_by_user.lengths(users)
-    places, columns = events_by_user.gather(users, int(lengths.max()))
-    posts, _, kinds, *_ = columns
+    places, (posts, kinds) = events_by_user.gather(users, int(lengths.max()), columns=(0, 2))
     is_earlier = np.ones(len(places), np.bool_)
     is_earlier[ranges_to_indices(lengths.cumsum(), np.full(len(users), limit))] = False
     earlier_events.append(users[places[is_earlier]], posts[is_earlier], kinds[is_earlier])

@@ -159,11 +159,11 @@ def read_feed(
 ) -> FeedRows:
     """All posts, follows and events that the connection's transaction sees.
 
-    users       all users, with their checksums `of_users` (`read_users`)
-    chosen      the posts that are read, with their events; None: all
-    own_tables  the views show our own tables
-    embeddings  whether those of posts are read
-    event_files get the events, which the columns then lack
+    users        all users, with their checksums `of_users` (`read_users`)
+    chosen       the posts that are read, with their events; None: all
+    own_tables   the views show our own tables
+    embeddings   whether those of posts are read
+    event_files  get the events, which the columns then lack
 
     Use a repeatable-read snapshot. Events and follows of users or posts that the views do not contain are skipped:
     adopted tables have no foreign keys to ours.
