@@ -22,8 +22,8 @@ from app.domain.errors import (
     UnknownUser,
 )
 from app.domain.feed.dataset import (
-    NO_PARTS,
     NO_TIME,
+    NO_USERS,
     EventColumns,
     EventParts,
     FeedDataset,
@@ -37,7 +37,6 @@ from app.domain.feed.dataset import (
     uuid_keys,
 )
 from app.domain.feed.embeddings import same_length
-from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import (
     EVENTS_PER_BLOCK,
@@ -50,6 +49,8 @@ from app.domain.feed.row_checksums import (
     follow_checksums,
 )
 from app.domain.feed.shown_pages import ShownPage
+from app.domain.feed.state import FeedState
+from app.domain.feed.state_filling import add_users
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.feed_log import (
     FeedChanges,
@@ -546,10 +547,11 @@ class InMemoryRecommendations:
 
 
 _NO_KEYS = RowKeys()
+_USERS_PER_PART = 2
 
 
-def _two_parts(events: EventColumns, by: str) -> list[EventColumns]:
-    return [events[np.flatnonzero(getattr(events, by) % 2 == part)] for part in range(2)]
+def _two_parts(events: EventColumns, group: NDArray[np.int32]) -> list[EventColumns]:
+    return [events[np.flatnonzero(group % 2 == part)] for part in range(2)]
 
 
 class InMemoryFeedLog:
@@ -562,28 +564,29 @@ class InMemoryFeedLog:
         self._tables.begin()
         return self._tables.source
 
-    def read_all(
-        self,
-        live_posts: LivePostLimits | None = None,
-        counting: CountingRule | None = DEFAULT_RULE,
-        *,
-        embeddings: bool = True,
-        in_parts: bool = False,
-    ) -> FeedSnapshot:
-        """Reads every post, and all embeddings."""
+    def read_all(self, *, embeddings: bool = True) -> FeedSnapshot:
+        """Reads all embeddings."""
         position = LogPosition(self._tables.source, self._tables.begin() + 1)
         controlling = {row.control.user_id: None for row in self._tables.feedback}
         controls = [self._tables.controls_of(user_id) for user_id in controlling]
         pages = sorted((row.page for row in self._tables.pages), key=lambda page: page.shown_at)
         checksums, events = self._checksums(), EventChecksums()
         events.add(checksums.events.keys, checksums.events.values)
-        history, parts = self._history(), NO_PARTS
-        if in_parts:
-            parts = EventParts(*(_two_parts(history.events, by) for by in ("user", "post")))
-            history = replace(history, events=history.events[:0])
-        return FeedSnapshot(
-            history, position, frozenset(), controls, pages, checksums, events, event_parts=parts
-        )
+        return FeedSnapshot(self._history(), position, frozenset(), controls, pages, checksums, events)
+
+    def read_into(
+        self, state: FeedState, live_posts: LivePostLimits | None = None, *, embeddings: bool = True
+    ) -> FeedSnapshot:
+        """Reads every post."""
+        snapshot = self.read_all(embeddings=embeddings)
+        dataset = snapshot.dataset
+        for first in range(0, len(dataset.users), _USERS_PER_PART):
+            end = min(first + _USERS_PER_PART, len(dataset.users))
+            add_users(state, dataset.users[np.arange(first, end)])
+        groups = dataset.events.user, dataset.events.author_groups(dataset.posts.author)
+        parts = EventParts(*(_two_parts(dataset.events, group) for group in groups))
+        rest = replace(dataset, users=NO_USERS, events=dataset.events[:0])
+        return replace(snapshot, dataset=rest, event_parts=parts)
 
     def read_changes(self, since: LogPosition) -> FeedChanges:
         tables = self._tables

@@ -34,9 +34,9 @@ class CountingLog(SqlFeedLog):
 
     full_reads = 0
 
-    def read_all(self, *given: Any, **named: Any) -> FeedSnapshot:
+    def read_into(self, *given: Any, **named: Any) -> FeedSnapshot:
         self.full_reads += 1
-        return super().read_all(*given, **named)
+        return super().read_into(*given, **named)
 
 
 def a_process(

@@ -18,7 +18,7 @@ from app.domain.feed.event_counting import CountingRule, counted_events
 from app.domain.feed.ragged import cumulative_count
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import EVENTS_PER_STEP
+from app.domain.feed.state_filling import EVENTS_PER_STEP
 from app.domain.ranking.neighbourhood import MAX_EVENTS_PER_NEIGHBOUR, MAX_USERS_PER_POST
 from app.infrastructure.ml.collaborative_filter import MAX_COMPARED_EVENTS
 from training.replay.replay import Replay

@@ -2,8 +2,7 @@
 
 import math
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -14,10 +13,13 @@ from app.application.live_feed import LiveFeed
 from app.application.workers.event_updates import MAX_REMEMBERED_EVENTS, EventUpdates
 from app.application.workers.poll_intervals import PollIntervals
 from app.application.workers.state_updater import StateUpdater
+from app.domain.entities.post import post_text
 from app.domain.errors import PositionExpired, StorageUnavailable
+from app.domain.feed.embeddings import PostVectors
+from app.domain.feed.external_ids import ExternalIds
 from app.domain.feed.live_posts import DEFAULT_LIMITS, LivePostLimits
 from app.domain.feed.state import FeedState
-from app.domain.feed.timeline import FeedTimeline
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.repositories.feed_log import FeedChanges, FeedLog, LogPosition, RowKeys
 
 log = structlog.get_logger()
@@ -156,17 +158,21 @@ class LogFollower:
 
     def _read_state(self) -> tuple[FeedState, EventUpdates, LogPosition]:
         """The state of a full read. The rows that were read are freed."""
-        state = self.feed.state
-        projects = self.feed.ranker.vectors([]).embedding.shape[1] > 0
-        snapshot = self.feed_log.read_all(self.live_posts, state.counting, embeddings=projects, in_parts=True)
-        _warn_of_repeated_ids("users", snapshot.dataset.users.external_id)
-        _warn_of_repeated_ids("posts", snapshot.dataset.posts.external_id)
-        timeline = FeedTimeline(snapshot.dataset, replay=False, counting=state.counting, limits=state.limits)
-        timeline.embed_texts(self.feed.ranker.embed)
-        if snapshot.dataset.posts.embedding is not None:
-            timeline.project_embeddings(self.feed.ranker.project)
+        state, ranker = FeedState(self.feed.state.counting, self.feed.state.limits), self.feed.ranker
+        projects = ranker.vectors([]).embedding.shape[1] > 0
+        snapshot = self.feed_log.read_into(state, self.live_posts, embeddings=projects)
+        posts = snapshot.dataset.posts
+        text = ranker.embed([post_text(*one) for one in zip(posts.text, posts.tags, strict=True)])
+        embedding = (
+            np.zeros((len(posts), 0), np.float16)
+            if posts.embedding is None
+            else ranker.project(posts.embedding)
+        )
+        snapshot.fill(state, PostVectors(text, embedding), self.idle_seconds)
+        _warn_of_repeated_ids("users", state.users_by_external_id, state.user_rows)
+        _warn_of_repeated_ids("posts", state.posts_by_external_id, state.post_rows)
         events = EventUpdates(snapshot.event_checksums.newest(MAX_REMEMBERED_EVENTS).keys)
-        return snapshot.to_state(timeline, self.idle_seconds), events, snapshot.position
+        return state, events, snapshot.position
 
     def read_changes(self) -> None:
         """Apply all changes up to now, or until the service stops."""
@@ -201,11 +207,8 @@ class LogFollower:
             raise
 
 
-def _warn_of_repeated_ids(entity: str, external_ids: Sequence[str]) -> None:
+def _warn_of_repeated_ids(entity: str, external_ids: ExternalIds, rows: UuidIndex) -> None:
     """Log a warning if several rows have one external id: requests find one of them only."""
-    # a set of the ids takes seven times the memory
-    hashes = np.fromiter(map(hash, external_ids), np.int64, len(external_ids))
-    if len(np.unique(hashes)) < len(external_ids):
-        repeated = sum(rows > 1 for rows in Counter(external_ids).values())
-        if repeated:
-            log.warning("external_ids.repeated", entity=entity, ids=repeated)
+    repeated = external_ids.repeated(rows)
+    if repeated:
+        log.warning("external_ids.repeated", entity=entity, ids=repeated)

@@ -64,10 +64,22 @@ class UserColumns:
     def __len__(self) -> int:
         return len(self.key)
 
+    def __getitem__(self, rows: NDArray[np.intp]) -> "UserColumns":
+        columns: dict[str, Any] = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        chosen: dict[str, Any] = {
+            name: column[rows] if isinstance(column, np.ndarray) else [column[row] for row in rows]
+            for name, column in columns.items()
+            if column is not None
+        }
+        return UserColumns(**chosen)
+
     @cached_property
     def created(self) -> NDArray[np.float64]:
         """Creation times of the accounts in seconds."""
         return np.full(len(self.key), np.nan) if self.created_us is None else _seconds(self.created_us)
+
+
+NO_USERS: Final = UserColumns(np.empty(0, KEY_DTYPE), [])
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,6 +171,11 @@ class EventColumns:
         ]
         return cls(*columns)  # type: ignore[arg-type]
 
+    def author_groups(self, author_of_post: NDArray[np.int32]) -> NDArray[np.int32]:
+        """(n_events,) the author of each event's post; the post itself where the author is -1."""
+        author = author_of_post[self.post]
+        return np.where(author >= 0, author, self.post)
+
     def sort_in_place(self) -> None:
         """Sort by time, then by number. It copies one column at a time: a copy of all would double the memory."""
         order = np.lexsort((self.seq, self.time_us))
@@ -182,12 +199,12 @@ class EventColumns:
 class EventParts:
     """Events twice, in parts, so that memory holds one part at a time.
 
-    by_user  a part has all events of some users, in order of time
-    by_post  a part has all events of some posts, in order of time
+    by_user    a part has all events of some users, in order of time
+    by_author  a part has all events with the posts of some authors, in order of time
     """
 
     by_user: Iterable[EventColumns] = ()
-    by_post: Iterable[EventColumns] = ()
+    by_author: Iterable[EventColumns] = ()
 
 
 NO_PARTS: Final = EventParts()

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import sha1
-from typing import Literal
+from typing import Final, Literal
 from uuid import NAMESPACE_URL, UUID
 
 import numpy as np
@@ -18,9 +18,12 @@ from app.domain.feed.array_tree import (
     text_arrays,
 )
 from app.domain.feed.dataset import KEY_DTYPE
+from app.domain.feed.slices import slices
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ids import canonical_id, is_canonical_uuid, post_uuid, user_uuid
 
 Kind = Literal["user", "post"]
+_IDS_PER_STEP: Final = 50_000
 _DERIVE: dict[Kind, Callable[[str], UUID]] = {"user": user_uuid, "post": post_uuid}
 
 
@@ -68,6 +71,18 @@ class ExternalIds:
                 self._keys[external_id] = others
             else:
                 del self._keys[external_id]
+
+    def repeated(self, rows: UuidIndex) -> int:
+        """How many external ids several of the rows with keys in `rows` have."""
+        n_repeated = 0
+        for some in slices(list(self._keys), _IDS_PER_STEP):
+            derived = derived_keys(self._kind, some)
+            for external_id, key, row in zip(
+                some, derived.tolist(), rows.rows(derived).tolist(), strict=True
+            ):
+                is_another = row >= 0 and key not in self._external_ids
+                n_repeated += len(self._keys[external_id]) + is_another > 1
+        return n_repeated
 
     def items(self) -> list[tuple[bytes, str]]:
         """The key and the external id of each row, for a snapshot."""

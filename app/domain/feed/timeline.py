@@ -1,7 +1,7 @@
 """Applies recorded events to a feed state: all of them at once for serving, or those up to a time for the replay."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
@@ -10,20 +10,25 @@ from numpy.typing import NDArray
 
 from app.domain.entities.control import Control
 from app.domain.entities.post import post_text
-from app.domain.feed.away_users import note_idle_users
-from app.domain.feed.dataset import NO_PARTS, EventColumns, EventParts, FeedDataset, PageColumns
+from app.domain.feed.dataset import EventColumns, FeedDataset, PageColumns
 from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.engagement_totals import EngagementTotals
-from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule, counted_events
-from app.domain.feed.filled_lists import by_row_in_parts, fill_lists_of_posts, fill_lists_of_users
+from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.filled_lists import fill_lists_of_posts, fill_lists_of_users
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, UNLIMITED, ListLimits
-from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.slices import slices
 from app.domain.feed.state import FeedState
-from app.domain.feed.user_settings import user_settings
-from app.domain.feed.uuid_index import uuid_texts
+from app.domain.feed.state_filling import (
+    EVENTS_PER_STEP,
+    accounts_created,
+    add_posts,
+    add_users,
+    count_in_steps,
+    counted_in_parts,
+    set_interests,
+    set_memberships,
+)
 
-EVENTS_PER_STEP = 100_000
 _USERS_PER_STEP = 50_000
 Project = Callable[[NDArray[np.float16]], NDArray[np.float16]]
 """Embeddings (n, d) to (n, k) projected ones."""
@@ -97,9 +102,11 @@ class FeedTimeline:
         self._follow_times = since[self._follow_order]
         self.events = self._with_rows_of_state(events)
         self.pages = self._pages_of_state(pages)
-        self.counted = np.ones(len(events), np.bool_) if start is None else start.counted
-        if counting is not None and start is None:
-            self.counted = self._counted_events(counting)
+        self.counted = (
+            counted_in_parts(counting, self.events, self._author_rows(self.post_order))
+            if start is None
+            else start.counted
+        )
         self._texts = [post_text(text, tags) for text, tags in zip(posts.text, posts.tags, strict=True)]
         self._vectors = PostVectors.zeros(len(posts))
         self._posts = self._users = self._events = self._follows = self._pages = 0
@@ -168,59 +175,24 @@ class FeedTimeline:
         """Apply the events `start` to `stop`."""
         self.state.record(self.events[start:stop], self.counted[start:stop])
 
-    def _counted_events(self, rule: CountingRule) -> NDArray[np.bool_]:
-        """(n_events,) as `counted_events`, which compares the events of some users at once."""
-        counted, author = np.zeros(len(self.events), np.bool_), self._author_rows(self.post_order)
-        for places in by_row_in_parts(self.events.user):
-            counted[places] = counted_events(rule, self.events[places], author)
-        return counted
-
-    def _apply_all_events(self, parts: EventParts, idle_seconds: float) -> None:
-        """Apply the events of a state without any, and those in parts."""
+    def _apply_all_events(self) -> None:
+        """Apply the events of a state without any."""
         self._apply_entities(np.inf)
         self._add_users(len(self._user_order))
-        self._count(self.events, self.counted)
+        count_in_steps(self.state, self.events, self.counted)
+        fill_lists_of_posts(self.state, self.events, self.counted)
         fill_lists_of_users(self.state, self.events, self.counted)
         self._events = len(self.events)
-        for events, counted in self._counted_parts(parts.by_post):
-            self._count(events, counted)
-        last = self.state.last_engaged[: self.state.n_posts].max(initial=-np.inf)
-        for events, counted in self._counted_parts(parts.by_user):
-            note_idle_users(self.state, events[np.flatnonzero(counted)], last - idle_seconds)
-            fill_lists_of_users(self.state, events, counted)
 
-    def _counted_parts(
-        self, parts: Iterable[EventColumns]
-    ) -> Iterator[tuple[EventColumns, NDArray[np.bool_]]]:
-        """The parts with rows of the state, and which events count: all of a user with a post are in one part."""
-        authors = self._author_rows(self.post_order)
-        for part in parts:
-            events = self._with_rows_of_state(part)
-            rule = self.state.counting
-            counted = (
-                np.ones(len(events), np.bool_) if rule is None else counted_events(rule, events, authors)
-            )
-            yield events, counted
-
-    def _count(self, events: EventColumns, counted: NDArray[np.bool_]) -> None:
-        """Count all events of some posts, and fill the lists of their users."""
-        for these in slices(range(len(events)), EVENTS_PER_STEP):
-            step = slice(these[0], these[-1] + 1)
-            self.state.count(events[step], counted[step])
-        fill_lists_of_posts(self.state, events, counted)
-
-    def apply_all(self, event_parts: EventParts = NO_PARTS, idle_seconds: float = np.inf) -> FeedState:
-        """Apply all the rest, users that nothing names included.
-
-        event_parts   further events with rows of the dataset, if this is no replay and has applied nothing yet
-        idle_seconds  users of these events who did nothing for so long before the last one are away
-        """
+    def apply_all(self) -> FeedState:
+        """Apply all the rest, users that nothing names included."""
         if not (self._replay or self._events):
-            self._apply_all_events(event_parts, idle_seconds)
+            self._apply_all_events()
         self.advance(np.inf)
         self._add_users(len(self._user_order))
         if not self._replay:
-            self.state.set_users(list(user_settings(self.dataset)))
+            set_memberships(self.state, self.dataset.memberships, self.user_row)
+            set_interests(self.state, self.dataset.interests, self.user_row)
             self._follow_times = np.full(len(self._follow_times), -np.inf)
             self.advance(np.inf)
         return self.state
@@ -258,16 +230,13 @@ class FeedTimeline:
 
     def _add_users(self, until: int) -> None:
         """Add users up to position `until` of the order in which they appear."""
-        users = self.dataset.users
         for rows in slices(range(self._users, until), _USERS_PER_STEP):
-            those = self._user_order[rows[0] : rows[-1] + 1]
-            keys = users.key[those]
-            self.state.append_users(keys)
-            if not self._replay:
-                external_ids = [users.external_id[i] for i in those]
-                self.state.users_by_external_id.set(keys.tolist(), external_ids)
-            created = users.created[those]
-            self.state.accounts_created[rows] = np.where(np.isnan(created), -np.inf, created)
+            users = self.dataset.users[self._user_order[rows[0] : rows[-1] + 1]]
+            if self._replay:
+                self.state.append_users(users.key)
+                self.state.accounts_created[rows] = accounts_created(users)
+            else:
+                add_users(self.state, users)
         self._users = until
 
     def _with_rows_of_state(self, events: EventColumns) -> EventColumns:
@@ -311,23 +280,8 @@ class FeedTimeline:
         return rows
 
     def _add_posts(self, those: NDArray[np.intp]) -> None:
-        posts = self.dataset.posts
-        settings = PostSettings.of_columns(posts, those)
-        keys = posts.key[those]
-        ids = uuid_texts(keys)
-        given = [posts.external_id[i] for i in those]
-        self.state.add_posts(
-            keys.tolist(),
-            external_ids=[None if one == known else one for one, known in zip(given, ids, strict=True)],
-            author=self._author_rows(those),
-            created=self.exists_since[those] if self._replay else posts.created[those],
-            visible=np.ones(len(those), np.bool_) if self._replay else posts.visible[those],
-            seq=self.post_row[those].astype(np.int64) if self._replay else posts.seq[those],
-            texts=[posts.text[i] for i in those],
-            tags=[posts.tags[i] for i in those],
-            vectors=self._vectors[those],
-            settings=settings.public() if settings is not None and self._replay else settings,
-        )
+        posts, since = self.dataset.posts, self.exists_since[those] if self._replay else None
+        add_posts(self.state, posts, those, self._author_rows(those), self._vectors[those], since)
 
 
 @dataclass(slots=True)

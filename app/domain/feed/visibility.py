@@ -112,7 +112,11 @@ class FeedVisibility:
         _put(self.show_sensitive, row, user.show_sensitive)
         languages = _codes(self._language_codes, filter(None, map(_primary_subtag, user.languages)))
         _put_array(self.languages, row, languages)
-        _put_array(self.audiences, row, _codes(self._audience_codes, user.audiences))
+        self.set_audiences(row, user.audiences)
+
+    def set_audiences(self, row: int, audiences: Iterable[str]) -> None:
+        """Make these the audiences of the user with this row."""
+        _put_array(self.audiences, row, _codes(self._audience_codes, audiences))
         self.changes[row] += 1
 
     def visible_to(self, viewer: Viewer, rows: Rows, authors: Rows) -> NDArray[np.bool_]:

@@ -1,6 +1,5 @@
 """Port: reading the feed, once as a whole and then as it changes."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from app.domain.entities import Post, User
 from app.domain.feed.dataset import NO_PARTS, EventParts, FeedDataset
-from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import (
     Checksums,
@@ -24,6 +23,7 @@ from app.domain.feed.row_checksums import (
 )
 from app.domain.feed.shown_pages import ShownPage, record_pages
 from app.domain.feed.state import FeedState
+from app.domain.feed.state_filling import fill_state
 from app.domain.feed.timeline import FeedTimeline
 from app.domain.repositories.control_repository import UserControls
 from app.domain.repositories.interaction_repository import (
@@ -48,7 +48,7 @@ class LogPosition:
 
 @dataclass(frozen=True, slots=True)
 class FeedSnapshot:
-    """One consistent read of everything, or of the live posts (see FeedLog.read_all).
+    """One consistent read of everything, or of the live posts (see FeedLog.read_all and read_into).
 
     `recent` are the event numbers in it that `read_changes` will deliver again.
     """
@@ -67,14 +67,24 @@ class FeedSnapshot:
     """As in FeedState."""
 
     event_parts: EventParts = NO_PARTS
-    """Events that the dataset lacks, with its rows."""
+    """Of a read into a state: the events, with the dataset's rows of posts and the state's rows of users."""
 
-    def to_state(self, timeline: FeedTimeline, idle_seconds: float = math.inf) -> FeedState:
-        """The state of what was read; `timeline` holds `dataset` and has applied nothing yet.
+    def to_state(self, timeline: FeedTimeline) -> FeedState:
+        """The state of what `read_all` read; `timeline` holds `dataset` and has applied nothing yet."""
+        state = timeline.apply_all()
+        self._complete(state)
+        return state
 
-        Users in `event_parts` who did nothing for `idle_seconds` before the last event are away.
+    def fill(self, state: FeedState, vectors: PostVectors, idle_seconds: float) -> None:
+        """Fill `state` with what `read_into` read, which gave it the users. `vectors` are those of the posts.
+
+        Users who did nothing for `idle_seconds` before the last event are away.
         """
-        state = timeline.apply_all(self.event_parts, idle_seconds)
+        fill_state(state, self.dataset, self.event_parts, vectors, idle_seconds)
+        self._complete(state)
+
+    def _complete(self, state: FeedState) -> None:
+        """Add what a dataset lacks."""
         if self.checksums is not None:
             events = self.event_checksums
             state.checksums = RowChecksums.of(self.checksums, events, state.user_rows, state.post_rows)
@@ -83,7 +93,6 @@ class FeedSnapshot:
         for controls in self.controls:
             state.set_controls(controls.user_id.bytes, controls.controls, controls.seq)
         record_pages(state, self.pages)
-        return state
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,19 +185,19 @@ class FeedLog(Protocol):
     def source(self) -> str:
         """Identity of the database and schema; a position of another source means nothing here."""
 
-    def read_all(
-        self,
-        live_posts: LivePostLimits | None = None,
-        counting: CountingRule | None = DEFAULT_RULE,
-        *,
-        embeddings: bool = True,
-        in_parts: bool = False,
-    ) -> FeedSnapshot:
+    def read_all(self, *, embeddings: bool = True) -> FeedSnapshot:
         """Users, posts, follows and events, sorted by (occurred_at, seq), from one snapshot.
 
-        `live_posts` may skip posts that are not live, and their events, if they are many; None reads every post.
-        `counting` says which events make posts live, and `embeddings` whether those of posts are read. `in_parts`
-        gives the events as `event_parts`, so that memory holds a part of them at a time.
+        `embeddings`: whether those of posts are read.
+        """
+
+    def read_into(
+        self, state: FeedState, live_posts: LivePostLimits | None = None, *, embeddings: bool = True
+    ) -> FeedSnapshot:
+        """As `read_all`, with a part of the users and events in memory at a time (see FeedSnapshot.fill).
+
+        The users, and their settings, go into `state`, which is empty. `live_posts` may skip posts that are not live,
+        and their events, if they are many; None reads every post.
         """
 
     def read_changes(self, since: LogPosition) -> FeedChanges:

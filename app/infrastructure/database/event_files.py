@@ -1,4 +1,4 @@
-"""Events in files without a name, by user and by post: memory holds a part of a long log at a time."""
+"""Events in files without a name, by user and by author: memory holds a part of a long log at a time."""
 
 import os
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile, gettempdir
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,48 +30,48 @@ _RECORD: Final = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class EventFiles:
-    """The events of a full read, in a file by user and in one by post."""
+    """The events of a full read, in a file by user and in one by the author of the post."""
 
     by_user: "EventFile"
-    by_post: "EventFile"
+    by_author: "EventFile"
 
     @classmethod
     def in_folder(cls, folder: Path | None) -> "EventFiles":
         """See `EventFile`."""
-        return cls(EventFile("user", folder), EventFile("post", folder))
+        return cls(EventFile(folder), EventFile(folder))
 
-    def append(self, events: EventColumns) -> None:
-        """Write events, whose times of receipt are known. Raises StorageUnavailable."""
-        self.by_user.append(events)
-        self.by_post.append(events)
+    def append(self, events: EventColumns, author_of_post: NDArray[np.int32]) -> None:
+        """Write events, whose times of receipt are known. Raises StorageUnavailable.
+
+        `author_of_post` (n_posts,) user rows; a post with -1 has an author of its own.
+        """
+        self.by_user.append(events, events.user)
+        self.by_author.append(events, events.author_groups(author_of_post))
 
     def parts(self) -> EventParts:
         """What was written."""
-        return EventParts(self.by_user, self.by_post)
+        return EventParts(self.by_user, self.by_author)
 
 
 class EventFile:
-    """Gets events in any order, and returns all of some users, or posts, after all of others.
+    """Gets events in any order, and returns all of some groups after all of others.
 
     The operating system removes the file when the object or the process ends.
     """
 
-    def __init__(self, row: str, folder: Path | None = None) -> None:
-        """`row` is the column by which parts differ: user or post.
-
-        The file takes 33 bytes for each event, in `folder`, or in that of temporary files if nothing can be written
+    def __init__(self, folder: Path | None = None) -> None:
+        """The file takes 33 bytes for each event, in `folder`, or in that of temporary files if nothing can be written
         there. Raises StorageUnavailable if no file can be written, as `append` does.
         """
-        self._row = row
         temporary = Path(gettempdir())
         self._folder = folder if folder is not None and os.access(folder, os.W_OK) else temporary
         with self._explained_errors():
             self._file = TemporaryFile(dir=self._folder)  # noqa: SIM115 - open as long as the object
         self._counts = [np.zeros(_PARTS, np.int64)]  # of each write: the events in each part
 
-    def append(self, events: EventColumns) -> None:
-        """Write events."""
-        part = getattr(events, self._row) % _PARTS
+    def append(self, events: EventColumns, group: NDArray[np.integer[Any]]) -> None:
+        """Write events; `group` (n_events,) is not negative."""
+        part = group % _PARTS
         order = np.argsort(part, kind="stable")
         records = np.empty(len(events), _RECORD)
         for name in _RECORD.names or ():

@@ -12,10 +12,11 @@ from sqlalchemy import Connection, Engine
 
 from app.domain.entities import Post
 from app.domain.errors import PositionExpired, StorageUnavailable
-from app.domain.feed.dataset import NO_PARTS
-from app.domain.feed.event_counting import DEFAULT_RULE, CountingRule
+from app.domain.feed.dataset import NO_PARTS, NO_USERS
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import ChecksumSums, UnchangedRows
+from app.domain.feed.state import FeedState
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.repositories.feed_log import (
     FeedChanges,
     FeedSnapshot,
@@ -30,7 +31,7 @@ from app.infrastructure.database.changed_rows import keys_of, read_present_rows
 from app.infrastructure.database.connection import DEFAULT_BUDGET_SECONDS, IS_READ_ONLY, transaction
 from app.infrastructure.database.control_repository_impl import read_all_controls
 from app.infrastructure.database.event_files import EventFiles
-from app.infrastructure.database.full_read import read_feed, read_users
+from app.infrastructure.database.full_read import read_feed, read_users, read_users_into
 from app.infrastructure.database.impression_repository_impl import (
     PAGE_COLUMNS,
     page_from_row,
@@ -110,7 +111,7 @@ class SqlFeedLog:
     lock_seconds       time to wait for a locked table, after which StorageUnavailable is raised; None: the whole budget
     max_rows_per_read  of each table. After a failed read half as many, because the database may be too slow to read
                        them within the budget; after each successful one twice as many, up to the number given here
-    event_folder       of the files that `read_all` writes if events are read in parts; None: that of temporary files
+    event_folder       of the files that `read_into` writes; None: that of temporary files
     """
 
     engine: Engine
@@ -130,32 +131,43 @@ class SqlFeedLog:
         with self._reading(self.budget_seconds) as connection:
             return read_source(connection, self.schema)
 
-    def read_all(
-        self,
-        live_posts: LivePostLimits | None = None,
-        counting: CountingRule | None = DEFAULT_RULE,
-        *,
-        embeddings: bool = True,
-        in_parts: bool = False,
-    ) -> FeedSnapshot:
+    def read_all(self, *, embeddings: bool = True) -> FeedSnapshot:
         """As in FeedLog. 336k events take about 1.5 s, five million about 15 s."""
+        return self._read_everything(None, None, embeddings=embeddings)
+
+    def read_into(
+        self, state: FeedState, live_posts: LivePostLimits | None = None, *, embeddings: bool = True
+    ) -> FeedSnapshot:
+        """As in FeedLog; the events wait in files."""
+        return self._read_everything(state, live_posts, embeddings=embeddings)
+
+    def _read_everything(
+        self, state: FeedState | None, live_posts: LivePostLimits | None, *, embeddings: bool
+    ) -> FeedSnapshot:
+        """As `read_into` for a state, else as `read_all`."""
         self.number_posts()
-        files = EventFiles.in_folder(self.event_folder) if in_parts else None
+        files = None if state is None else EventFiles.in_folder(self.event_folder)
         with self._reading(self.load_budget_seconds) as connection:
             progress = ReadProgress(_current_snapshot(connection))
             query = f"SELECT seq FROM {self.schema['user_interaction']} WHERE xid >= %s::text::xid8"
             recent = connection.exec_driver_sql(query, (progress.xmin,))
             own_tables = has_complete_change_capture(connection, self.schema)
-            users, of_users = read_users(connection, self.schema, own_tables=own_tables)
             chosen = None
-            if live_posts is not None and counting is not None:
-                chosen = choose_live_posts(
-                    connection, self.schema, users, live_posts, counting, own_tables=own_tables
-                )
+            if state is None:
+                users, of_users = read_users(connection, self.schema, own_tables=own_tables)
+                user_rows = UuidIndex(users.key)
+            else:
+                of_users = read_users_into(connection, self.schema, state, own_tables=own_tables)
+                users, user_rows = NO_USERS, state.user_rows
+                if live_posts is not None and state.counting is not None:
+                    chosen = choose_live_posts(
+                        connection, self.schema, state, live_posts, state.counting, own_tables=own_tables
+                    )
             rows = read_feed(
                 connection,
                 self.schema,
                 users,
+                user_rows,
                 of_users,
                 chosen,
                 own_tables=own_tables,

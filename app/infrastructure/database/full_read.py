@@ -29,6 +29,8 @@ from app.domain.feed.dataset import (
 )
 from app.domain.feed.embeddings import same_length
 from app.domain.feed.row_checksums import Checksums, ComparedPosts, EventChecksums, FeedChecksums
+from app.domain.feed.state import FeedState
+from app.domain.feed.state_filling import add_users
 from app.domain.feed.uuid_index import UuidIndex, uuid_keys_from_text
 from app.infrastructure.database.embeddings import EMBEDDING_HASH, SENT_EMBEDDING, embedding_of
 from app.infrastructure.database.event_files import EventFiles
@@ -137,6 +139,9 @@ POST_FIELDS: Final = {
 """The same of a post."""
 
 
+_USER_FIELDS: Final = USER_FIELDS | {"checksum": USER_HASH}
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedRows:
     """What a full read found, and the checksums of the rows. Those of controls and follows are absent."""
@@ -150,6 +155,7 @@ def read_feed(
     connection: Connection,
     schema: SchemaName,
     users: UserColumns,
+    user_rows: UuidIndex,
     of_users: NDArray[np.int64],
     chosen: ComparedPosts | None = None,
     *,
@@ -159,7 +165,8 @@ def read_feed(
 ) -> FeedRows:
     """All posts, follows and events that the connection's transaction sees.
 
-    users        all users, with their checksums `of_users` (`read_users`)
+    users        of the dataset: all, or none if a state has them
+    user_rows    the rows of all users, in order of which `of_users` are their checksums without those of audiences
     chosen       the posts that are read, with their events; None: all
     own_tables   the views show our own tables
     embeddings   whether those of posts are read
@@ -168,7 +175,6 @@ def read_feed(
     Use a repeatable-read snapshot. Events and follows of users or posts that the views do not contain are skipped:
     adopted tables have no foreign keys to ours.
     """
-    user_rows = UuidIndex(users.key)
     every = post_source(schema, own_tables=own_tables)
     some = "" if chosen is None else f" AND {chosen_posts(chosen)}"
     posts, of_posts = _posts(connection, every + some, user_rows, embeddings=embeddings)
@@ -177,14 +183,14 @@ def read_feed(
     shown = schema["user_interaction"]
     if of_other_posts and not own_tables:
         shown = f"(SELECT * FROM {shown} WHERE post_id IN (SELECT id FROM {every})) AS shown"
-    events, of_events = _events(
-        connection, shown, user_rows, UuidIndex(posts.key), of_other_posts, event_files
-    )
+    events, of_events = _events(connection, shown, user_rows, posts, of_other_posts, event_files)
     memberships, of_memberships = _memberships(connection, schema, user_rows)
     np.add.at(of_users, memberships.user, of_memberships)
     interests, of_interests = _interests(connection, schema, user_rows)
     np.add.at(of_users, interests.user, of_interests)
-    checksums = FeedChecksums(users=Checksums(users.key, of_users), posts=Checksums(posts.key, of_posts))
+    checksums = FeedChecksums(
+        users=Checksums(user_rows.by_row[: len(of_users)], of_users), posts=Checksums(posts.key, of_posts)
+    )
     dataset = FeedDataset(users, posts, follows, events, memberships=memberships, interests=interests)
     return FeedRows(dataset, checksums, of_events)
 
@@ -249,12 +255,19 @@ def _columns(
 
     Parts are converted as they arrive: the Python objects of all values take several times the memory.
     """
-    functions = [converts.get(name, list) for name in fields]
-    columns: list[list[Any]] = [[convert(())] for convert in functions]
+    columns: dict[str, list[Any]] = {name: [converts.get(name, list)(())] for name in fields}
+    for part in _converted_parts(connection, fields, converts, source):
+        for name, values in part.items():
+            columns[name].append(values)
+    return {name: _joined(columns.pop(name)) for name in fields}
+
+
+def _converted_parts(
+    connection: Connection, fields: Mapping[str, str], converts: Mapping[str, Convert], source: str
+) -> Iterator[dict[str, Any]]:
+    """As `_columns`, for some rows after the other."""
     for part in column_parts(connection, tuple(fields.values()), source):
-        for column, convert, values in zip(columns, functions, part, strict=True):
-            column.append(convert(values))
-    return {name: _joined(columns.pop(0)) for name in fields}
+        yield {name: converts.get(name, list)(values) for name, values in zip(fields, part, strict=True)}
 
 
 def _joined(parts: list[Any]) -> Any:
@@ -297,19 +310,34 @@ def read_users(
     connection: Connection, schema: SchemaName, *, own_tables: bool
 ) -> tuple[UserColumns, NDArray[np.int64]]:
     """All users, and their checksums without those of their audiences. `own_tables` is as in `read_feed`."""
-    fields = USER_FIELDS | {"checksum": USER_HASH}
-    converts = _CONVERTS | {"external_id": _compact_texts}
-    columns = _columns(connection, fields, converts, user_source(schema, own_tables=own_tables))
-    users = UserColumns(
+    source, converts = user_source(schema, own_tables=own_tables), _CONVERTS | {"external_id": _compact_texts}
+    columns = _columns(connection, _USER_FIELDS, converts, source)
+    return _users_of(columns), columns["checksum"]
+
+
+def read_users_into(
+    connection: Connection, schema: SchemaName, state: FeedState, *, own_tables: bool
+) -> NDArray[np.int64]:
+    """Give `state`, which has no users, all users, and return their checksums as `read_users` does.
+
+    The oldest account gets the first row, in every replica. Memory holds the columns of one part of the users at a
+    time.
+    """
+    source = f"{user_source(schema, own_tables=own_tables)} AS every ORDER BY every.created_at, every.id"
+    checksums = [np.empty(0, np.int64)]
+    for part in _converted_parts(connection, _USER_FIELDS, _CONVERTS, source):
+        add_users(state, _users_of(part))
+        checksums.append(part["checksum"])
+    return np.concatenate(checksums)
+
+
+def _users_of(columns: Mapping[str, Any]) -> UserColumns:
+    return UserColumns(
         columns["id"],
         columns["external_id"],
         created_us=columns["created_at"],
-        discoverable=columns["discoverable"],
-        personalised=columns["personalised"],
-        show_sensitive=columns["show_sensitive"],
-        languages=columns["languages"],
+        **{name: columns[name] for name in ("discoverable", "personalised", "show_sensitive", "languages")},
     )
-    return users, columns["checksum"]
 
 
 def _memberships(
@@ -387,7 +415,7 @@ def _events(
     connection: Connection,
     source: str,
     users: UuidIndex,
-    posts: UuidIndex,
+    posts: PostColumns,
     of_other_posts: bool,
     event_files: EventFiles | None,
 ) -> tuple[EventColumns, EventChecksums]:
@@ -402,14 +430,18 @@ def _events(
         ) AS packed"""
     no_rows = np.empty(0, np.int32)
     pages = [keyed_events(np.empty(0, EVENT)).with_rows(no_rows, no_rows)]
-    store = pages.append if event_files is None else event_files.append
+    post_rows = UuidIndex(posts.key)
     checksums = EventChecksums()
     last, n_read, n_pages = 0, 0, 0
     while (read := connection.exec_driver_sql(statement, (last,)).one())[0] is not None:
         content, last = read
         page = np.frombuffer(content, EVENT)
-        user, post = users.rows(page["user"]), posts.rows(page["post"])
-        store(keyed_events(page).with_rows(user, post))
+        user, post = users.rows(page["user"]), post_rows.rows(page["post"])
+        known = keyed_events(page).with_rows(user, post)
+        if event_files is None:
+            pages.append(known)
+        else:
+            event_files.append(known, posts.author)
         shown = np.flatnonzero((user >= 0) & ((post >= 0) | of_other_posts))
         checksums.add(page["seq"][shown].astype(np.int64), page["checksum"][shown])
         n_read, n_pages = n_read + len(page), n_pages + 1

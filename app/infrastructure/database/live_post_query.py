@@ -7,12 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from app.domain.feed.dataset import UserColumns
 from app.domain.feed.event_counting import CountingRule
 from app.domain.feed.live_post_choice import LivePostChoice
 from app.domain.feed.live_posts import LivePostLimits
 from app.domain.feed.row_checksums import ComparedPosts
-from app.domain.feed.uuid_index import UuidIndex
+from app.domain.feed.state import FeedState
 from app.infrastructure.database.full_read import (
     EVENT_FIELDS,
     EVENT_RECORD,
@@ -33,7 +32,7 @@ _RECORD: Final = np.dtype([*EVENT_FIELDS, ("post_seq", ">i8")])
 def choose_live_posts(
     connection: Connection,
     schema: SchemaName,
-    users: UserColumns,
+    state: FeedState,
     limits: LivePostLimits,
     counting: CountingRule,
     *,
@@ -42,7 +41,7 @@ def choose_live_posts(
     """The newest posts and the other live ones; None if few or no posts are not live.
 
     PostgreSQL sorts the events by post, so that memory holds a part of them and what is known of the possible posts.
-    `own_tables` is as in `read_feed`.
+    `state` has the users, and `own_tables` is as in `read_feed`.
     """
     posts = post_source(schema, own_tables=own_tables)
     some_more = round((1 + _MIN_SKIPPED) * limits.newest)
@@ -51,13 +50,12 @@ def choose_live_posts(
     if not limits.newest or connection.exec_driver_sql(newest, (some_more,)).one_or_none() is None:
         return None
     created_us, seq = connection.exec_driver_sql(newest, (limits.newest - 1,)).one()
-    choice = LivePostChoice(limits, counting, np.nan_to_num(users.created, nan=-np.inf))
-    user_rows = UuidIndex(users.key)
+    choice = LivePostChoice(limits, counting, state.accounts_created)
     for records in events_by_post(connection, schema, posts):
         is_first = np.append(True, records["post"][1:] != records["post"][:-1])
         first = np.flatnonzero(is_first)
         rows = (np.cumsum(is_first) - 1).astype(np.int32)
-        events = keyed_events(records).with_rows(user_rows.rows(records["user"]), rows)
+        events = keyed_events(records).with_rows(state.user_rows.rows(records["user"]), rows)
         choice.add(records["post"][first], records["post_seq"][first].astype(np.int64), events)
     chosen = ComparedPosts((created_us / 1e6, seq), choice.keys())
     total = f"SELECT count(*), count(*) FILTER (WHERE {chosen_posts(chosen)}) FROM {posts}"

@@ -3,12 +3,17 @@
 from collections import Counter
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 
+import numpy as np
 import pytest
 from sqlalchemy import Engine
 
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.list_limits import ListLimits
 from app.domain.feed.live_posts import LivePostLimits
+from app.domain.feed.state import FeedState
+from app.domain.feed.timeline import FeedTimeline
 from app.infrastructure.database.feed_log_impl import SqlFeedLog
 from app.infrastructure.database.full_read import post_source
 from app.infrastructure.database.live_post_query import events_by_post
@@ -72,13 +77,32 @@ def test_a_start_gives_what_an_eviction_leaves(engine: Engine, is_adopted: bool)
     assert_as_read_completely(service, engine)
 
 
+def test_a_full_read_counts_as_the_evaluation_and_gives_the_oldest_account_the_first_row(
+    engine: Engine,
+) -> None:
+    run(engine, FEED)
+    run(engine, "UPDATE users SET created_at = created_at - substr(external_id, 2)::int * interval '1 day'")
+    log, state = SqlFeedLog(engine), FeedState()
+
+    evaluated = log.read_all()
+    expected = evaluated.to_state(FeedTimeline(evaluated.dataset, replay=False))
+    read = log.read_into(state)
+    read.fill(state, PostVectors.zeros(len(read.dataset.posts)), inf)
+
+    users = evaluated.dataset.users
+    assert state.user_rows.rows(users.key[np.argsort(users.created)]).tolist() == list(range(12))
+    counts = [of.author_counters.log2_counts(of.user_rows.rows(users.key)) for of in (expected, state)]
+    assert np.isfinite(counts[0]).any()
+    np.testing.assert_array_equal(*counts)  # to the last bit
+
+
 @pytest.mark.parametrize(
     "limits", [LivePostLimits(200, 0, 0), LivePostLimits(185, 0, 0), LivePostLimits(5, 0, 1000)]
 )
 def test_all_posts_are_read_if_few_are_not_live(engine: Engine, limits: LivePostLimits) -> None:
     run(engine, FEED)
 
-    snapshot = SqlFeedLog(engine).read_all(limits)
+    snapshot = SqlFeedLog(engine).read_into(FeedState(), limits)
 
     assert len(snapshot.dataset.posts) == 200
     assert snapshot.complete_from is None

@@ -1,4 +1,4 @@
-"""The events of a full read wait in files, and come back by user and by post."""
+"""The events of a full read wait in files, and come back by user and by author."""
 
 import tempfile
 from collections import Counter
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 from app.domain.errors import StorageUnavailable
 from app.domain.feed.dataset import EventColumns
@@ -34,18 +35,20 @@ def rows(events: EventColumns) -> list[tuple[int, ...]]:
     return list(zip(*(column.tolist() for column in every), strict=True))
 
 
-@given(writes)
-def test_each_user_and_each_post_is_in_one_part_with_all_its_events_in_order(written) -> None:
+@given(writes, arrays(np.int32, 201, elements=st.integers(-1, 200)))
+def test_each_user_and_each_author_is_in_one_part_with_all_events_in_order(written, author) -> None:
     files, expected = EventFiles.in_folder(None), Counter()
     for number, some in enumerate(written):
         events = columns(some, 100 * number)
-        files.append(events)
+        files.append(events, author)
         expected.update(rows(events))
 
-    for name, parts in (("user", files.parts().by_user), ("post", files.parts().by_post)):
-        found = list(parts)
+    by_user, by_author = list(files.parts().by_user), list(files.parts().by_author)
+    users = [part.user for part in by_user]
+    authors = [part.author_groups(author) for part in by_author]
+    for found, groups in ((by_user, users), (by_author, authors)):
         assert Counter(row for part in found for row in rows(part)) == expected
-        of_parts = Counter(one for part in found for one in set(getattr(part, name).tolist()))
+        of_parts = Counter(one for group in groups for one in set(group.tolist()))
         assert not of_parts or max(of_parts.values()) == 1
         for part in found:
             order = list(zip(part.time_us.tolist(), part.seq.tolist(), strict=True))
@@ -54,18 +57,18 @@ def test_each_user_and_each_post_is_in_one_part_with_all_its_events_in_order(wri
 
 def test_the_files_have_no_names(tmp_path: Path) -> None:
     files = EventFiles.in_folder(tmp_path)
-    files.append(columns([(1, 2, 3)], 1))
+    files.append(columns([(1, 2, 3)], 1), np.zeros(3, np.int32))
 
     assert list(tmp_path.iterdir()) == []
     assert sum(len(part) for part in files.parts().by_user) == 1
 
 
 def test_a_folder_that_does_not_exist_is_replaced_by_that_of_temporary_files(tmp_path: Path) -> None:
-    EventFile("user", tmp_path / "absent").append(columns([(1, 2, 3)], 1))
+    EventFile(tmp_path / "absent").append(columns([(1, 2, 3)], 1), np.zeros(1, np.int32))
 
 
 def test_no_room_for_the_files_is_one_clear_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "absent"))
 
     with pytest.raises(StorageUnavailable, match=r"events in a file of .*absent: No such file.*; make room"):
-        EventFile("user")
+        EventFile()

@@ -55,8 +55,8 @@ def test_an_event_committed_during_a_full_read_counts_once() -> None:
     service.track("reader", "p1", "like")
 
     class BusyLog(InMemoryFeedLog):
-        def read_all(self, *given: Any, **named: Any) -> FeedSnapshot:
-            snapshot = super().read_all(*given, **named)
+        def read_into(self, *given: Any, **named: Any) -> FeedSnapshot:
+            snapshot = super().read_into(*given, **named)
             service.track("reader", "p2", "like")  # after the read, before its state is served
             return snapshot
 

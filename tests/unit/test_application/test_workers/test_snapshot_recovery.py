@@ -40,9 +40,9 @@ from tests.support.small_service import FEW_CANDIDATES, SmallService, in_memory_
 class CountingLog(InMemoryFeedLog):
     full_reads = 0
 
-    def read_all(self, *given: Any, **named: Any) -> FeedSnapshot:
+    def read_into(self, *given: Any, **named: Any) -> FeedSnapshot:
         self.full_reads += 1
-        return super().read_all(*given, **named)
+        return super().read_into(*given, **named)
 
 
 @pytest.fixture

@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import InvalidId
+from app.domain.feed.dataset import uuid_keys
 from app.domain.feed.external_ids import ExternalIds, derived_keys
+from app.domain.feed.uuid_index import UuidIndex
 from app.domain.ids import canonical_id, is_id, post_uuid, user_uuid
 
 ANN, BOB = UUID(int=1), UUID(int=2)
@@ -71,6 +73,15 @@ def test_many_keys_are_derived_as_one_is(names: list[str]) -> None:
     names += [str(BOB).upper(), f"{{{BOB}}}"]
 
     assert derived_keys("user", names).tolist() == [user_uuid(one).bytes for one in names]
+
+
+def test_an_id_is_repeated_if_several_rows_have_it_whether_derived_or_not() -> None:
+    rows = {ANN: "ann", BOB: "ann", user_uuid("bob"): "bob", UUID(int=3): "bob", UUID(int=4): "once"}
+    rows |= {user_uuid("free"): "renamed", UUID(int=5): "free", user_uuid("cat"): "cat"}
+    ids, index = ExternalIds("user"), UuidIndex(uuid_keys(rows))
+    ids.set([key.bytes for key in rows], list(rows.values()))
+
+    assert ids.repeated(index) == 2
 
 
 def test_a_text_that_is_no_id_is_rejected() -> None:

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.domain.feed.dataset import EventParts
+from app.domain.feed.dataset import NO_USERS, EventParts
+from app.domain.feed.embeddings import PostVectors
 from app.domain.feed.event_counting import DEFAULT_RULE
 from app.domain.feed.list_limits import DEFAULT_LIST_LIMITS, ListLimits
 from app.domain.feed.post_settings import PostSettings
 from app.domain.feed.state import FeedState
 from app.domain.feed.state_arrays import state_from_arrays
+from app.domain.feed.state_filling import add_users, fill_state
 from app.domain.feed.timeline import FeedTimeline
 from tests.support.feeds import COMMENT, LIKE, VIEW, Feed, Post, feeds, shuffled
 from tests.support.live_feeds import feed_differences
@@ -59,20 +61,33 @@ def test_any_steps_lead_to_the_same_bytes(feed, moments, replay, limits):
     assert comparable(stepwise.apply_all()) == comparable(at_once.apply_all())
 
 
+TWO_POSTS_IN_TURN = Feed(
+    41, [Post(author=40), Post(author=40)], [(user, user % 2, VIEW, 977.7 * user) for user in range(40)]
+)
+
+
 @given(feeds(), st.integers(1, 4), st.sampled_from([DEFAULT_LIST_LIMITS, ListLimits(2, 1)]))
-def test_events_in_parts_give_the_state_of_all_events_at_once(feed, parts, limits):
-    def in_parts(row):
-        return [events[np.flatnonzero(getattr(events, row) % parts == part)] for part in range(parts)]
+@example(TWO_POSTS_IN_TURN, 2, DEFAULT_LIST_LIMITS)
+def test_a_feed_in_parts_gives_the_state_of_all_of_it_at_once(feed, parts, limits):
+    def in_parts(group):
+        return [events[np.flatnonzero(group % parts == part)] for part in range(parts)]
 
     dataset = feed.dataset()
     events = dataset.events
-    without_events = replace(dataset, events=events[:0])
+    authors = events.author_groups(dataset.posts.author)
+    rest = replace(dataset, users=NO_USERS, events=events[:0])
+    every_part = EventParts(in_parts(events.user), in_parts(authors))
 
     at_once = FeedTimeline(dataset, replay=False, limits=limits).apply_all()
-    timeline = FeedTimeline(without_events, replay=False, limits=limits)
-    by_parts = timeline.apply_all(EventParts(in_parts("user"), in_parts("post")))
+    by_parts = FeedState(limits=limits)
+    for some in np.array_split(np.arange(len(dataset.users)), parts):
+        add_users(by_parts, dataset.users[some])
+    fill_state(by_parts, rest, every_part, PostVectors.zeros(len(dataset.posts)))
 
     assert feed_differences(by_parts, at_once, 43 * 1800.0) == []
+    rows = at_once.user_rows.rows(dataset.users.key), by_parts.user_rows.rows(dataset.users.key)
+    counts = at_once.author_counters.log2_counts(rows[0]), by_parts.author_counters.log2_counts(rows[1])
+    np.testing.assert_array_equal(*counts)  # to the last bit: another one can be another rank
     assert by_parts.n_events == at_once.n_events
 
 
