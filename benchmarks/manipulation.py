@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass, replace
 from statistics import median
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,10 @@ from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.open_registry import open_registry
 from app.shared.command_line import OneLineParser, fail, whole_number
 from benchmarks.served_state import served_state
+from data.command_line import run_command
 from training.feed_source import read_database
 
+_PROG: Final = "benchmarks.manipulation"
 KINDS = len(INTERACTION_TYPES)
 _BATCH = 500  # events of one call of POST /interactions/batch
 
@@ -209,16 +212,20 @@ def measure(
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run all attacks; returns the exit code."""
-    parser = OneLineParser(prog="benchmarks.manipulation", description=__doc__)
+    parser = OneLineParser(prog=_PROG, description=__doc__)
     parser.add_argument("--users", type=whole_number(1), default=25, help="uninvolved users (default: 25)")
     parser.add_argument("--events", type=whole_number(1), default=10_000, help="events of one account")
     parser.add_argument("--seed", type=int, default=0, help="seed of the attacks (default: 0)")
     parser.add_argument("--json", action="store_true", help="print the figures for a program")
-    args: argparse.Namespace = parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    return run_command(_PROG, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
     registry = open_registry(read_settings())
     record = registry.active()
     if record is None:
-        return fail("benchmarks.manipulation", "no model is active; run python -m training.train first")
+        return fail(_PROG, "no model is active; run python -m training.train first")
     model = ServedModel.from_artifact(registry.load(record.version))
     state = served_state(read_database(read_settings()), model)
     results = measure(

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter, thread_time
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 import numpy as np
@@ -24,10 +24,12 @@ from app.domain.services.ranking_context import RankingContext
 from app.infrastructure.config.settings import read_settings
 from app.infrastructure.ml.model_loader import ServedModel
 from app.infrastructure.ml.registry.open_registry import open_registry
-from app.shared.command_line import whole_number
+from app.shared.command_line import OneLineParser, fail, whole_number
 from benchmarks.served_state import served_state
+from data.command_line import run_command
 from training.feed_source import read_database
 
+_PROG: Final = "benchmarks.ranking"
 PAGE = 50
 LIKE = 2
 
@@ -151,18 +153,22 @@ def post_counts(text: str) -> list[int]:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(prog="benchmarks.ranking", description=__doc__)
+    """Run the benchmark; returns its exit code."""
+    parser = OneLineParser(prog=_PROG, description=__doc__)
     parser.add_argument("--rankings", type=whole_number(1), default=500)
     parser.add_argument(
         "--posts", type=post_counts, metavar="N,N,…", help="posts in memory (default: those of the model)"
     )
     parser.add_argument("--json", action="store_true")
     args = parser.parse_args(argv)
+    return run_command(_PROG, lambda: _run(args))
+
+
+def _run(args: argparse.Namespace) -> int:
     registry = open_registry(read_settings())
     record = registry.active()
     if record is None:
-        print("benchmarks.ranking: no version is active", file=sys.stderr)
-        return 2
+        return fail(_PROG, "no model is active; run python -m training.train first")
     trained = ServedModel.from_artifact(registry.load(record.version))
     feed = read_database(read_settings())
     results: dict[str, Any] = {}

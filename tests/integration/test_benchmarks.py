@@ -4,10 +4,14 @@ import json
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from app.infrastructure.database.embedded import CHECKOUT
+from app.infrastructure.ml.registry.file_registry import FileModelRegistry
+from app.infrastructure.ml.registry.signing import model_keys
+from tests.support.registries import publish
 
 SMALL = {
     "users": 200,
@@ -122,3 +126,25 @@ def test_the_service_follows_events_of_another_program_at_a_low_rate() -> None:
     [figures] = json.loads(done.stdout)
     assert figures["stored_per_second"] > 0
     assert 0 < figures["lag_p50"] <= figures["lag_max"] < 60
+
+
+@pytest.mark.parametrize("name", ["ranking", "manipulation"])
+def test_without_a_model_or_a_database_a_benchmark_of_the_model_is_one_line_and_exit_2(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = import_module(f"benchmarks.{name}")
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path / "models"))
+    monkeypatch.setenv("KEYS_DIR", str(tmp_path / "keys"))
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/none")
+
+    assert command.main([]) == 2
+    without_model = capsys.readouterr()
+    registry = FileModelRegistry(tmp_path / "models", model_keys(None, [], tmp_path / "keys", signs=True))
+    publish(registry)
+    monkeypatch.setattr(command.ServedModel, "from_artifact", lambda _: None)
+    assert command.main([]) == 2
+    without_database = capsys.readouterr()
+
+    assert without_model.err.startswith(f"benchmarks.{name}: no model is active; run")
+    assert without_database.err.startswith(f"benchmarks.{name}: the database at 127.0.0.1:1 is not available")
+    assert [one.err.count("\n") for one in (without_model, without_database)] == [1, 1]
